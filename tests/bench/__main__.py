@@ -1,0 +1,125 @@
+"""Command line of the bench: ``python -m tests.bench``."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tests.bench import bursts, rate, report, sample, standing
+from tests.bench.errors import MeasurementError, sentences
+from tests.bench.results import Results
+from tests.bench.site import Plan, Site, open_site
+from tests.e2e.bed.bed import PROFILES, REPOSITORY, Bed, Profile
+from tests.e2e.bed.errors import BedError
+
+_LETTERS = "abcdef"
+_BURSTS, _STANDING = frozenset("ab"), frozenset("def")
+T = TypeVar("T")
+
+
+def _letters(_: click.Context, __: click.Parameter, value: str) -> frozenset[str]:
+    chosen = frozenset(letter.strip() for letter in value.split(","))
+    if unknown := chosen - set(_LETTERS):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(_LETTERS)}")
+    return chosen
+
+
+@click.command(help=__doc__)
+@click.option("--pods", default=1000, show_default=True, type=click.IntRange(1, 10_000), help="Pods of a burst.")
+@click.option("--repeat", default=1, show_default=True, type=click.IntRange(1, 20), help="Rounds of (a) and (b).")
+@click.option("--only", default=",".join(_LETTERS), show_default=True, callback=_letters, help="Parts to measure.")
+@click.option("--concurrency", default=20, show_default=True, type=click.IntRange(1, 200), help="Requests in flight.")
+@click.option("--rate", default=20.0, show_default=True, help="Pods per second of (c).")
+@click.option("--rate-seconds", default=30.0, show_default=True, help="How long (c) creates Pods.")
+@click.option("--idle-seconds", default=60.0, show_default=True, help="How long (d) watches.")
+@click.option("--sample", default=100, show_default=True, type=click.IntRange(1, 1000), help="Pods of the warm-up.")
+@click.option("--within", default=600.0, show_default=True, help="Longest wait for the last of all Pods, seconds.")
+@click.option("--profile", type=click.Choice(PROFILES), default="plain", show_default=True, help="Of the bed.")
+@click.option(
+    "--directory", type=click.Path(path_type=Path), help="Where the bed lives; kept. Default: a temporary one."
+)
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Default: in bench-results/.")
+def main(*, profile: Profile, directory: Path | None, file: Path | None, **plan: Any) -> None:
+    """Measure, print, write."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    when, machine = datetime.now(UTC), report.machine()
+    file = file or REPOSITORY / "bench-results" / f"{when:%Y%m%d-%H%M%S}.json"
+    with contextlib.ExitStack() as stack:
+        place = directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hashinetes-bench-")))
+        say = _clock()
+        say("starting the bed")
+        bed = stack.enter_context(Bed.start(place, profile=profile))
+        results = asyncio.run(_measure(bed, Plan(**plan), say))
+    click.echo(f"\n{report.table(results.figures())}\n")
+    report.write(file, results, machine, when)
+    click.echo(file)
+    for failure in results.failures:
+        click.echo(f"error: {failure}", err=True)
+    sys.exit(1 if results.failures else 0)
+
+
+async def _measure(bed: Bed, plan: Plan, say: Callable[[str], None]) -> Results:
+    results = Results(plan)
+    async with open_site(bed, plan, say) as site:
+        attempt = partial(_attempt, results, site)
+        taken = await attempt(f"sample: {plan.sample} Pods behind the recorder", sample.take(site))
+        if taken is None:
+            return results
+        results.sample = taken
+        if not taken.template.logs_disabled:
+            results.failures.append("the jobs collect logs: a mock_driver task must have LogConfig.Disabled")
+        if plan.only & _BURSTS:
+            await attempt("warm-up of Nomad alone", bursts.directly(site, taken.template, plan.sample))
+            for number in range(plan.repeat):
+                title = f"(a, b) {plan.pods} at once, round {number + 1} of {plan.repeat}"
+                if round_ := await attempt(title, bursts.compare(site, taken.template, number)):
+                    results.rounds.append(round_)
+        if "c" in plan.only:
+            title = f"(c) {plan.rate:g} a second for {plan.rate_seconds:g} s"
+            results.rate = await attempt(title, rate.measure(site, taken.template))
+        if plan.only & _STANDING:
+            results.standing = await attempt(f"(d, e, f) {plan.pods} standing Pods", standing.measure(site))
+    return results
+
+
+async def _attempt(results: Results, site: Site, title: str, part: Coroutine[Any, Any, T]) -> T | None:
+    """One part of the run; what it could not measure becomes a sentence, and the next part begins on a clear site."""
+    site.say(title)
+    failures: list[str] = []
+    measured: T | None = None
+    try:
+        measured = await part
+    except* (MeasurementError, BedError) as problem:
+        failures = [f"{title}: {text}" for text in sentences(problem)]
+    if failures:
+        results.failures += failures
+        site.say(f"  failed: {failures[0]}")
+        await site.clear()
+    return measured
+
+
+def _clock() -> Callable[[str], None]:
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        click.echo(f"{time.monotonic() - began:6.1f} s  {text}", err=True)
+
+    return say
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BedError as problem:
+        sys.exit(f"error: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,67 @@
+"""CPU and memory of processes as the kernel counts them."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tests.e2e.bed.bed import Bed
+from tests.e2e.bed.processes import Child
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+# proc(5): utime and stime are fields 14 and 15; the second field is a name in parentheses that may hold blanks.
+_AFTER_NAME = 3
+_UTIME, _STIME = 14 - _AFTER_NAME, 15 - _AFTER_NAME
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS
+
+
+def resident_bytes(pid: int) -> int:
+    """The resident set of a process."""
+    return _kilobytes(pid, "VmRSS") * 1024
+
+
+def peak_resident_bytes(pid: int) -> int:
+    """The largest resident set that a process has had."""
+    return _kilobytes(pid, "VmHWM") * 1024
+
+
+class CpuMeter:
+    """CPU of groups of processes since the meter was made."""
+
+    def __init__(self, groups: Mapping[str, Iterable[int]]) -> None:
+        self._groups = {name: tuple(pids) for name, pids in groups.items()}
+        self._before = self._read()
+
+    def used(self) -> dict[str, float]:
+        """Seconds by group."""
+        now = self._read()
+        return {name: round(now[name] - before, 2) for name, before in self._before.items()}
+
+    def _read(self) -> dict[str, float]:
+        return {name: sum(map(cpu_seconds, pids)) for name, pids in self._groups.items()}
+
+
+def groups(bed: Bed, vnode: Child | None = None) -> dict[str, list[int]]:
+    """The processes that share the machine during a measurement."""
+    plane = bed.control_plane
+    found = {
+        "etcd": [plane.etcd.pid],
+        "kube-apiserver": [plane.apiserver.pid],
+        "controllers": [plane.controller_manager.pid, plane.scheduler.pid],
+        "nomad server": [bed.nomad.server.pid],
+        "nomad clients": [client.child.pid for client in bed.nomad.clients.values()],
+        "bench": [os.getpid()],
+    }
+    return found if vnode is None else {"vnode": [vnode.pid], **found}
+
+
+def _kilobytes(pid: int, field: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        if name == field:
+            return int(rest.split()[0])
+    raise LookupError(f"process {pid} has no {field}")

@@ -1,0 +1,168 @@
+"""Everything that one run has measured, and its figures beside their bars."""
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.bench.bursts import Round
+from tests.bench.rate import Latency, Rate
+from tests.bench.requests import Requests, reads
+from tests.bench.sample import Sample
+from tests.bench.site import Plan
+from tests.bench.standing import Standing
+
+_MEGA, _MILLI = 1e6, 1000
+#: Memory of a vnode without Pods, and of each Pod, in MB.
+_BASE_MB, _POD_MB = 130, 0.03
+_PATCHES = ("patch pods/status", "update pods/status")
+_EVENTS = ("create events", "patch events", "update events")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One line of the table. `reference` is Virtual Kubelet 1.12 with its mock provider, or Nomad, on two cores."""
+
+    section: str
+    name: str
+    unit: str
+    value: float | None
+    bar: float | None = None
+    aim: float | None = None
+    reference: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """How the value stands to its bar; empty for a figure that has none."""
+        if self.value is None:
+            return "NOT MEASURED"
+        if self.bar is None:
+            return ""
+        if self.value > self.bar:
+            return "MISSED"
+        return "ok, aim met" if self.aim is not None and self.value <= self.aim else "ok"
+
+
+@dataclass
+class Results:
+    """What has been measured so far; a part that failed stays empty and has left a sentence in `failures`."""
+
+    plan: Plan
+    sample: Sample | None = None
+    rounds: list[Round] = field(default_factory=list)
+    rate: Rate | None = None
+    standing: Standing | None = None
+    failures: list[str] = field(default_factory=list)
+
+    def figures(self) -> list[Figure]:
+        """All figures that the plan asked for."""
+        parts = {
+            "a": self._bursts,
+            "b": self._costs,
+            "c": self._latencies,
+            "d": self._idle,
+            "e": self._memory,
+            "f": self._restart,
+        }
+        return [figure for letter, part in parts.items() if letter in self.plan.only for figure in part()]
+
+    def _bursts(self) -> Iterator[Figure]:
+        rounds, count = self.rounds, self.plan.pods
+        starts = _median([round_.pods.start.seconds for round_ in rounds])
+        stops = _median([round_.pods.stop.seconds for round_ in rounds])
+        direct_starts = _median([round_.direct.start.seconds for round_ in rounds])
+        direct_stops = _median([round_.direct.stop.seconds for round_ in rounds])
+        start_ratio = _median([round_.start_ratio for round_ in rounds])
+        stop_ratio = _median([round_.stop_ratio for round_ in rounds])
+        a = "a"
+        yield Figure(section=a, name=f"{count} Pods created → Running", unit="s", value=starts, reference="219; 3-4")
+        yield Figure(
+            section=a, name=f"{count} jobs directly → running", unit="s", value=direct_starts, reference="11-13"
+        )
+        yield Figure(section=a, name="create ratio", unit="x", value=start_ratio, bar=1.6, aim=1.3)
+        yield Figure(section=a, name=f"{count} Pods deleted → gone", unit="s", value=stops, reference="423; 11-20")
+        yield Figure(section=a, name=f"{count} jobs directly → ended", unit="s", value=direct_stops, reference="8")
+        yield Figure(section=a, name="delete ratio", unit="x", value=stop_ratio, bar=2)
+
+    def _costs(self) -> Iterator[Figure]:
+        pods, nomad = self.plan.pods, self.sample
+        starting = [round_.pods.starting for round_ in self.rounds]
+        cpu = _median([_MILLI * round_.pods.start.cpu_seconds["vnode"] / pods for round_ in self.rounds])
+        stop_cpu = _median([_MILLI * round_.pods.stop.cpu_seconds["vnode"] / pods for round_ in self.rounds])
+        patches = _median([_count(requests, _PATCHES) / pods for requests in starting])
+        events = _median([_count(requests, _EVENTS) / pods for requests in starting])
+        api_reads = _median([reads(requests) / pods for requests in starting])
+        writes = nomad.nomad_writes_per_pod if nomad else None
+        nomad_reads = nomad.nomad_reads_per_pod if nomad else None
+        b = "b"
+        yield Figure(section=b, name="status patches per Pod", unit="", value=patches, bar=2, reference="1")
+        yield Figure(section=b, name="Events per Pod", unit="", value=events, bar=1, reference="1")
+        yield Figure(section=b, name="reads of Kubernetes per Pod", unit="", value=api_reads, bar=0)
+        yield Figure(section=b, name="reads of Nomad per Pod", unit="", value=nomad_reads, bar=0)
+        yield Figure(section=b, name="Nomad writes per Pod", unit="", value=writes, bar=1)
+        yield Figure(section=b, name="CPU of vnode per Pod started", unit="ms", value=cpu, bar=4)
+        yield Figure(section=b, name="CPU of vnode per Pod ended", unit="ms", value=stop_cpu)
+
+    def _latencies(self) -> Iterator[Figure]:
+        rate = self.rate
+        yield from _both("status: line → PATCH answered", rate.status if rate else None, bars=(20, 80))
+        yield from _both("status as bystanders see it", rate.seen_status if rate else None)
+        yield from _both("submission: line → Nomad's answer", rate.submission if rate else None, bars=(20, 80))
+        yield from _both("submission as bystanders see it", rate.seen_submission if rate else None)
+        yield from _both("create → Running", rate.create if rate else None, references=("22", "33"))
+        yield from _both("the same job directly → running", rate.direct if rate else None)
+        yield from _both("the same job directly: answer", rate.direct_registration if rate else None)
+
+    def _idle(self) -> Iterator[Figure]:
+        idle = self.standing.idle if self.standing else None
+        minutes = idle.seconds / 60 if idle else 1
+        kubernetes = idle.kubernetes.total() / minutes if idle else None
+        nomad = idle.nomad.total() / minutes if idle else None
+        others = idle.foreground.total() / minutes if idle else None
+        d = "d"
+        yield Figure(section=d, name="requests to Kubernetes, idle", unit="/min", value=kubernetes)
+        yield Figure(section=d, name="requests to Nomad, idle", unit="/min", value=nomad)
+        yield Figure(section=d, name="beside lease, Node, watch, resync", unit="/min", value=others, bar=0)
+
+    def _memory(self) -> Iterator[Figure]:
+        memory, pods = self.standing.memory if self.standing else None, self.plan.pods
+        full_bar = _BASE_MB + pods * _POD_MB
+        empty = memory.empty / _MEGA if memory else None
+        full = memory.full / _MEGA if memory else None
+        peak = memory.peak / _MEGA if memory else None
+        each = (memory.full - memory.empty) / 1e3 / pods if memory else None
+        e = "e"
+        yield Figure(section=e, name="resident without Pods", unit="MB", value=empty, bar=_BASE_MB)
+        yield Figure(section=e, name=f"resident with {pods} Pods", unit="MB", value=full, bar=full_bar)
+        yield Figure(section=e, name="growth per Pod", unit="KB", value=each)
+        yield Figure(section=e, name="peak until all ran", unit="MB", value=peak)
+
+    def _restart(self) -> Iterator[Figure]:
+        restart = self.standing.restart if self.standing else None
+        f = "f"
+        looked = restart.looked if restart else None
+        writes = restart.writes if restart else None
+        yield Figure(section=f, name="restart: last Pod looked at", unit="s", value=looked, bar=10)
+        yield Figure(section=f, name="restart: writes for Pods", unit="", value=writes, bar=0)
+        yield Figure(section=f, name="restart: Node Ready", unit="s", value=restart.ready if restart else None)
+        yield Figure(
+            section=f, name="restart: every spoilt status healed", unit="s", value=restart.healed if restart else None
+        )
+
+
+def _both(
+    name: str,
+    latency: Latency | None,
+    bars: tuple[float | None, float | None] = (None, None),
+    references: tuple[str, str] = ("", ""),
+) -> Iterator[Figure]:
+    p50, p99 = (latency.p50, latency.p99) if latency else (None, None)
+    yield Figure(section="c", name=f"{name}, p50", unit="ms", value=p50, bar=bars[0], reference=references[0])
+    yield Figure(section="c", name=f"{name}, p99", unit="ms", value=p99, bar=bars[1], reference=references[1])
+
+
+def _count(requests: Requests, kinds: tuple[str, ...]) -> int:
+    return sum(requests[kind] for kind in kinds)
+
+
+def _median(values: list[float]) -> float | None:
+    return statistics.median(values) if values else None

@@ -1,0 +1,74 @@
+"""Compares the rights that somebody used with the rights that manifests grant.
+
+`used - granted` is what is missing, `granted - used` is what could go. Requests that were refused count as used. URLs
+that are no resources (/version, /healthz, discovery) are open to every authenticated user and left out.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+
+class Right(NamedTuple):
+    """A verb on a resource; the core group is the empty string, a subresource stands behind a slash."""
+
+    verb: str
+    group: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}{'.' if self.group else ''}{self.group}"
+
+
+# A role of every cluster, to which our manifests only bind.
+_BUILT_IN = {
+    "extension-apiserver-authentication-reader": {Right(verb, "", "configmaps") for verb in ("get", "list", "watch")}
+}
+
+
+def used(log: Path, user: str) -> set[Right]:
+    """The rights that `user` exercised, e.g. ``system:serviceaccount:vnode:vnode``, by the API server's audit log."""
+    return {
+        _right(event["verb"], event["objectRef"])
+        for event in _events(log)
+        if event["user"]["username"] == user and "resource" in event.get("objectRef", {})
+    }
+
+
+def granted(manifests: Iterable[Path]) -> set[Right]:
+    """The rights in all Roles and ClusterRoles of these YAML files and folders, in whatever namespace."""
+    rights: set[Right] = set()
+    for manifest in _documents(manifests):
+        for rule in manifest.get("rules") or ():
+            rights |= {
+                Right(verb, group, resource)
+                for verb in rule["verbs"]
+                for group in rule["apiGroups"]
+                for resource in rule["resources"]
+            }
+        rights |= _BUILT_IN.get(manifest.get("roleRef", {}).get("name"), set())
+    return rights
+
+
+def _right(verb: str, reference: dict[str, str]) -> Right:
+    resource = reference["resource"]
+    if subresource := reference.get("subresource"):
+        resource = f"{resource}/{subresource}"
+    return Right(verb, reference.get("apiGroup", ""), resource)
+
+
+def _events(log: Path) -> Iterator[dict[str, Any]]:
+    with log.open() as lines:
+        for line in lines:
+            # The last line may be half written.
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def _documents(manifests: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    for path in manifests:
+        for file in sorted(path.glob("*.yaml")) if path.is_dir() else (path,):
+            yield from filter(None, yaml.safe_load_all(file.read_text()))

@@ -1,0 +1,103 @@
+"""Scene 1: twelve pings. A Deployment goes from nothing to twelve Pods on five machines and back."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from tests.e2e.bed.bed import REPOSITORY, Bed
+from tests.e2e.bed.processes import wait_until
+from tests.e2e.bed.vnode_process import VnodeProcess
+from tests.e2e.conftest import Namespaces
+from tests.e2e.namespace import SOON, Namespace, is_ready
+
+_EXAMPLES = REPOSITORY / "deploy" / "examples"
+_PINGS = 12
+
+
+@pytest.fixture(scope="module")
+def pings(vnode: VnodeProcess, namespaces: Namespaces) -> Iterator[Namespace]:
+    """Twelve running pings; every test leaves twelve behind."""
+    vnode.child.must_live()
+    with namespaces() as namespace:
+        manifest = yaml.safe_load((_EXAMPLES / "ping.yaml").read_text())
+        namespace.apply({**manifest, "spec": {**manifest["spec"], "replicas": 0}})
+        _scale(namespace, _PINGS)
+        yield namespace
+
+
+def test_twelve_are_running_and_ready_on_all_five_clients(bed: Bed, pings: Namespace) -> None:
+    pods = pings.pods("ping")
+    assert [is_ready(pod) for pod in pods] == [True] * _PINGS
+    places = Counter(allocation["NodeName"] for pod in pods for allocation in pings.allocations(pod))
+    assert set(places) == set(bed.nomad.clients)
+    assert places.total() == _PINGS
+    assert {job["ID"] for job in pings.nomad_jobs()} == {f"vk-{pod['metadata']['uid']}" for pod in pods}
+
+
+def test_each_has_its_own_address_of_a_client(bed: Bed, pings: Namespace) -> None:
+    addresses = {client.name: client.address for client in bed.nomad.clients.values()}
+    for pod in pings.pods("ping"):
+        (allocation,) = pings.allocations(pod)
+        assert pod["status"]["podIP"] == pod["status"]["hostIP"] == addresses[allocation["NodeName"]]
+
+
+def test_each_has_its_own_log(pings: Namespace) -> None:
+    names = {pod["metadata"]["name"] for pod in pings.pods("ping")}
+    first = {pings.logs(name).splitlines()[0] for name in sorted(names)[:2]}
+    assert first == {f"{name} ping 1" for name in sorted(names)[:2]}
+    lines = _all_logs(pings)
+    assert {line.split()[1] for line in lines} == names
+    for line in lines:
+        prefix, name, *_ = line.split()
+        assert prefix == f"[pod/{name}/ping]"
+
+
+def test_a_rolling_update_replaces_all_and_leaves_twelve_jobs(pings: Namespace) -> None:
+    old = {pod["metadata"]["uid"] for pod in pings.pods("ping")}
+    pings.kubectl("set", "env", "deployment/ping", "WORD=pong")
+    pings.kubectl("rollout", "status", "deployment/ping", "--timeout=100s")
+    wait_until("the old Pods to leave", lambda: len(pings.pods("ping")) == _PINGS, within=SOON)
+    pods = pings.pods("ping")
+    new = {pod["metadata"]["uid"] for pod in pods}
+    assert len(new) == _PINGS
+    assert not new & old
+    wait_until("their jobs to leave Nomad", lambda: len(pings.nomad_jobs()) == _PINGS, within=SOON)
+    assert {job["ID"] for job in pings.nomad_jobs()} == {f"vk-{uid}" for uid in new}
+    assert {line.split()[2] for line in _all_logs(pings)} == {"pong"}
+    pings.kubectl("rollout", "undo", "deployment/ping")
+    pings.kubectl("rollout", "status", "deployment/ping", "--timeout=100s")
+
+
+def test_scaled_to_nothing_leaves_no_job_in_nomad(pings: Namespace) -> None:
+    _scale(pings, 0)
+    wait_until("the Pods to leave", lambda: not pings.pods("ping"), within=SOON)
+    pings.wait_until_nomad_is_empty()
+    _scale(pings, _PINGS)
+
+
+@pytest.mark.parametrize("driver", ["exec", "docker"])
+def test_the_same_by_other_drivers(namespace: Namespace, driver: str) -> None:
+    app = f"ping-{driver}"
+    manifest = yaml.safe_load((_EXAMPLES / f"{app}.yaml").read_text())
+    # A shell that is process 1 ignores SIGTERM, and the end of its grace is not what is tested.
+    manifest["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1
+    namespace.apply(manifest)
+    namespace.kubectl("rollout", "status", f"deployment/{app}", "--timeout=100s")
+    pods = namespace.pods(app)
+    assert {job["ID"] for job in namespace.nomad_jobs()} == {f"vk-{pod['metadata']['uid']}" for pod in pods}
+    for pod in pods:
+        name = pod["metadata"]["name"]
+        assert namespace.logs(name).startswith(f"{name} ping 1\n")
+    namespace.kubectl("scale", f"deployment/{app}", "--replicas=0")
+    namespace.wait_until_nomad_is_empty()
+
+
+def _scale(namespace: Namespace, replicas: int) -> None:
+    namespace.kubectl("scale", "deployment/ping", f"--replicas={replicas}")
+    namespace.kubectl("rollout", "status", "deployment/ping", "--timeout=100s")
+
+
+def _all_logs(namespace: Namespace) -> list[str]:
+    return namespace.logs("--selector=app=ping", "--prefix", "--tail=-1", f"--max-log-requests={_PINGS}").splitlines()

@@ -1,0 +1,127 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.unit.pods.observations import (
+    NOW,
+    RUNNING,
+    allocation,
+    circumstances,
+    job,
+    observation,
+    pod,
+    started,
+    stop_evaluation,
+    terminated,
+)
+from vnode.pods.actions import ConfirmAbsence, DeletePod, Forget, Kill, Note, PatchStatus, Purge, Reread, Stop
+from vnode.pods.decide import decide
+from vnode.view.observation import Memory, Observation, Removal
+
+LIVE = allocation("running", events=(started(),))
+DEAD = allocation("complete", state="dead", events=(started(), terminated(0)), desired="stop")
+
+
+def deleting(grace: int = 30, *, stopped: bool = True, alive: bool = True, **facts: Any) -> Observation:
+    one = pod(status=RUNNING, deleted_with_grace=grace)
+    return observation(one, job=job(one, stopped=stopped), allocations=(LIVE if alive else DEAD,), **facts)
+
+
+def orphan(*, stopped: bool = False, alive: bool = True, **facts: Any) -> Observation:
+    one = job(pod(), stopped=stopped)
+    return observation(None, job=one, allocations=(LIVE if alive else DEAD,), **facts)
+
+
+def test_deleting_a_pod_stops_its_job_and_says_which_containers_end() -> None:
+    stop, note = decide(deleting(stopped=False), circumstances(), NOW).actions
+    assert isinstance(stop, Stop)
+    assert isinstance(note, Note)
+    assert (note.event.reason, note.event.field_path) == ("Killing", "spec.containers{app}")
+
+
+def test_a_pod_never_leaves_before_its_tasks_have_ended() -> None:
+    decision = decide(deleting(), circumstances(), NOW)
+    assert not [action for action in decision.actions if isinstance(action, DeletePod)]
+
+
+def test_a_pod_leaves_as_soon_as_its_tasks_have_ended_with_a_final_status() -> None:
+    patch, delete = decide(deleting(alive=False), circumstances(), NOW).actions
+    assert isinstance(patch, PatchStatus)
+    assert patch.body["status"]["phase"] == "Succeeded"
+    assert isinstance(delete, DeletePod)
+
+
+def test_the_deletion_is_not_repeated_while_finalizers_hold_the_object() -> None:
+    decision = decide(deleting(alive=False, memory=Memory(deleted=True)), circumstances(), NOW)
+    assert decision.actions == ()
+
+
+def test_a_pod_that_was_never_submitted_leaves_at_once() -> None:
+    decision = decide(observation(pod(deleted_with_grace=30)), circumstances(), NOW)
+    assert isinstance(decision.actions[-1], DeletePod)
+
+
+def test_an_unplaced_pod_leaves_when_its_stop_was_evaluated() -> None:
+    one = pod(deleted_with_grace=30)
+    unplaced = observation(one, job=job(one, stopped=True), evaluation=replace(stop_evaluation(), status="pending"))
+    assert not [action for action in decide(unplaced, circumstances(), NOW).actions if isinstance(action, DeletePod)]
+    resolved = replace(unplaced, job=job(one, stopped=True, resolved=True))
+    assert isinstance(decide(resolved, circumstances(), NOW).actions[-1], DeletePod)
+
+
+def test_a_stopped_job_of_which_nothing_is_known_is_read() -> None:
+    one = pod(deleted_with_grace=30)
+    (action,) = decide(observation(one, job=job(one, stopped=True)), circumstances(), NOW).actions
+    assert isinstance(action, Reread)
+
+
+def test_a_grace_period_as_long_as_the_kill_timeout_is_left_to_nomad() -> None:
+    decision = decide(deleting(30), circumstances(), NOW + timedelta(seconds=31))
+    assert not [action for action in decision.actions if isinstance(action, Kill)]
+    assert decision.wake_at is None
+
+
+def test_a_shorter_grace_period_is_kept_by_a_kill_at_its_end() -> None:
+    before = decide(deleting(5), circumstances(), NOW)
+    assert before.wake_at == NOW + timedelta(seconds=5)
+    after = decide(deleting(5), circumstances(), NOW + timedelta(seconds=5))
+    assert [action for action in after.actions if isinstance(action, Kill)] == [Kill("a1", "app")]  # type: ignore[arg-type]
+
+
+def test_a_task_is_killed_once() -> None:
+    killed = deleting(5, memory=Memory(killed=frozenset({("a1", "app")})))  # type: ignore[arg-type]
+    decision = decide(killed, circumstances(), NOW + timedelta(seconds=9))
+    assert not [action for action in decision.actions if isinstance(action, Kill)]
+
+
+def test_an_absence_is_confirmed_before_a_job_is_touched() -> None:
+    (action,) = decide(orphan(), circumstances(), NOW).actions
+    assert action == ConfirmAbsence("shop", "web-1")
+
+
+@pytest.mark.parametrize("facts", [{"absent": True}, {"removal": Removal(grace=None)}], ids=["confirmed", "seen"])
+def test_a_job_whose_pod_is_gone_is_stopped(facts: dict[str, Any]) -> None:
+    assert [type(action) for action in decide(orphan(**facts), circumstances(), NOW).actions] == [Stop]
+
+
+def test_a_pod_deleted_by_force_takes_its_tasks_along() -> None:
+    decision = decide(orphan(removal=Removal(grace=0)), circumstances(), NOW)
+    assert [type(action) for action in decision.actions] == [Stop, Kill]
+
+
+def test_a_job_is_removed_only_when_its_tasks_have_ended() -> None:
+    gone: dict[str, Any] = {"removal": Removal(grace=30)}
+    assert decide(orphan(stopped=True, **gone), circumstances(), NOW).actions == ()
+    ended = decide(orphan(stopped=True, alive=False, **gone), circumstances(), NOW)
+    assert [type(action) for action in ended.actions] == [Purge, Forget]
+
+
+def test_a_finished_job_without_a_pod_is_removed_without_a_stop() -> None:
+    finished = decide(orphan(alive=False, absent=True), circumstances(), NOW)
+    assert [type(action) for action in finished.actions] == [Purge, Forget]
+
+
+def test_a_uid_that_is_gone_on_both_sides_is_forgotten() -> None:
+    assert [type(action) for action in decide(observation(None), circumstances(), NOW).actions] == [Forget]

@@ -1,0 +1,110 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.pods.observations import NOW, RUNNING, circumstances, observation, pod
+from translators.errors import Finding
+from translators.records.jobs import JobId
+from vnode.pods.actions import Note, PatchStatus, Register, Remember
+from vnode.pods.decide import decide
+from vnode.view.observation import Memory, OwnerHistory
+
+REFUSED = {"nomad.hashinetes.io/driver": "qemu"}
+
+
+def test_a_new_pod_is_registered_and_nothing_else_happens() -> None:
+    decision = decide(observation(pod()), circumstances(), NOW)
+    (action,) = decision.actions
+    assert isinstance(action, Register)
+    assert action.job.id == "vk-0000-1"
+
+
+def test_a_pod_waits_for_the_first_client() -> None:
+    assert decide(observation(pod()), circumstances(placeable=False), NOW).actions == ()
+
+
+def test_a_pod_waits_for_its_predecessor_and_says_so_once() -> None:
+    waiting = observation(pod(), predecessor=JobId("vk-old"))
+    first = decide(waiting, circumstances(), NOW)
+    assert [type(action) for action in first.actions] == [Note, Remember]
+    again = replace(waiting, memory=Memory(warned=True))
+    assert decide(again, circumstances(), NOW).actions == ()
+
+
+def test_a_pod_that_runs_once_is_not_run_twice_when_its_job_is_gone() -> None:
+    decision = decide(observation(pod(policy="Never", status=RUNNING)), circumstances(), NOW)
+    (action,) = decision.actions
+    assert isinstance(action, PatchStatus)
+    assert action.body["status"]["phase"] == "Failed"
+    state = action.body["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert (state["reason"], state["exitCode"]) == ("ContainerStatusUnknown", 137)
+
+
+@pytest.mark.parametrize("policy", ["Always", "OnFailure"])
+def test_other_pods_whose_job_is_gone_are_registered_anew(policy: str) -> None:
+    decision = decide(observation(pod(policy=policy, status=RUNNING)), circumstances(), NOW)
+    assert [type(action) for action in decision.actions] == [Register]
+
+
+@pytest.mark.parametrize("owner", ["", "Job"])
+def test_a_refused_pod_fails_at_once_with_one_event_that_names_the_field(owner: str) -> None:
+    decision = decide(observation(pod(annotations=REFUSED, owner=owner)), circumstances(), NOW)
+    patch, note = decision.actions
+    assert isinstance(patch, PatchStatus)
+    assert isinstance(note, Note)
+    assert patch.body["status"]["phase"] == "Failed"
+    assert patch.failed_for == note.event.reason
+    assert "nomad.hashinetes.io/driver" in note.event.message
+
+
+@pytest.mark.parametrize("owner", ["ReplicaSet", "StatefulSet"])
+def test_a_refused_pod_that_would_be_replaced_at_once_waits_first(owner: str) -> None:
+    decision = decide(observation(pod(annotations=REFUSED, owner=owner)), circumstances(), NOW)
+    patch, _ = decision.actions
+    assert isinstance(patch, PatchStatus)
+    assert patch.body["status"].get("phase", "Pending") == "Pending"
+    assert decision.wake_at == NOW + timedelta(seconds=10)
+
+
+def test_each_failure_of_an_owner_makes_the_next_wait_longer() -> None:
+    refused = observation(
+        pod(annotations=REFUSED, owner="ReplicaSet"), owner_history=OwnerHistory(failures=3, last=NOW)
+    )
+    assert decide(refused, circumstances(), NOW).wake_at == NOW + timedelta(seconds=80)
+
+
+def test_a_refused_pod_fails_when_the_wait_is_over() -> None:
+    refused = observation(pod(annotations=REFUSED, owner="ReplicaSet"))
+    waited = decide(refused, circumstances(), NOW + timedelta(seconds=11))
+    assert waited.wake_at is not None
+    waiting = pod(annotations=REFUSED, owner="ReplicaSet", status={"phase": "Pending", "startTime": NOW.isoformat()})
+    failed = decide(observation(waiting), circumstances(), NOW + timedelta(seconds=11))
+    patch = failed.actions[0]
+    assert isinstance(patch, PatchStatus)
+    assert patch.body["status"]["phase"] == "Failed"
+
+
+def test_a_refused_pod_of_a_daemonset_stays_pending() -> None:
+    decision = decide(observation(pod(annotations=REFUSED, owner="DaemonSet")), circumstances(), NOW)
+    patch, note = decision.actions
+    assert isinstance(patch, PatchStatus)
+    assert patch.body["status"].get("phase", "Pending") == "Pending"
+    assert isinstance(note, Note)
+    assert decision.wake_at is None
+
+
+def test_what_nomad_itself_rejects_is_refused_in_the_same_way() -> None:
+    rejected = Memory(refusal=Finding("NomadRejected", "", "Nomad refuses the job: no"))
+    decision = decide(observation(pod(), memory=rejected), circumstances(), NOW)
+    patch = decision.actions[0]
+    assert isinstance(patch, PatchStatus)
+    assert patch.body["status"]["reason"] == "NomadRejected"
+
+
+def test_a_warning_is_told_with_the_submission() -> None:
+    misspelt = pod(annotations={"nomad.hashinetes.io/drivr": "raw_exec"})
+    note, register = decide(observation(misspelt), circumstances(), NOW).actions
+    assert isinstance(note, Note)
+    assert "did you mean 'driver'" in note.event.message
+    assert isinstance(register, Register)

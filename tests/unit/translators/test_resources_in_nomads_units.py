@@ -1,0 +1,64 @@
+import dataclasses
+
+import pytest
+
+from tests.unit.translators.pods import CONTEXT, container, group, pod, task, translation
+from translators.errors import Refused
+from translators.pod_to_job import JobContext
+from translators.records.jobs import Resources
+
+OVERSUBSCRIBED = dataclasses.replace(CONTEXT, memory_oversubscription=True)
+
+
+@pytest.mark.parametrize(
+    ("requests", "limits", "context", "expected"),
+    [
+        ({}, {}, CONTEXT, Resources(cpu=1, memory_mb=128)),
+        ({"cpu": "250m", "memory": "64Mi"}, {}, CONTEXT, Resources(cpu=500, memory_mb=64)),
+        ({"cpu": "1m", "memory": "1"}, {}, CONTEXT, Resources(cpu=2, memory_mb=10)),
+        ({"cpu": "100u"}, {}, CONTEXT, Resources(cpu=1, memory_mb=128)),
+        ({"cpu": "0", "memory": "0"}, {}, CONTEXT, Resources(cpu=1, memory_mb=128)),
+        ({}, {"cpu": "1", "memory": "1Gi"}, CONTEXT, Resources(cpu=2000, memory_mb=1024)),
+        ({"memory": "64Mi"}, {"memory": "100M"}, CONTEXT, Resources(cpu=1, memory_mb=96)),
+        ({"memory": "64Mi"}, {"memory": "1Gi"}, OVERSUBSCRIBED, Resources(cpu=1, memory_mb=64, memory_max_mb=1024)),
+        ({"memory": "64Mi"}, {"memory": "64Mi"}, OVERSUBSCRIBED, Resources(cpu=1, memory_mb=64)),
+        ({}, {"memory": "64Mi"}, OVERSUBSCRIBED, Resources(cpu=1, memory_mb=64)),
+        ({"nvidia.com/gpu": "0"}, {}, CONTEXT, Resources(cpu=1, memory_mb=128)),
+    ],
+)
+def test_requests_and_limits(
+    requests: dict[str, str], limits: dict[str, str], context: JobContext, expected: Resources
+) -> None:
+    subject = pod(container(resources={"requests": requests, "limits": limits}))
+    assert task(subject, context).resources == expected
+
+
+@pytest.mark.parametrize(
+    ("requests", "limits", "message"),
+    [
+        ({"cpu": "-1"}, {}, r"resources.requests\[cpu\]: -1 is negative"),
+        ({"cpu": "many"}, {}, r"resources.requests\[cpu\]: 'many' is not a quantity"),
+        ({"cpu": "10M"}, {}, r"requests\[cpu\]: 20000000000 MHz is more than Nomad can count"),
+        ({"memory": "5E"}, {}, r"requests\[memory\]: .* MiB is more than Nomad"),
+        ({}, {"memory": "5E"}, r"limits\[memory\]: .* MiB is more than Nomad"),
+        ({"ephemeral-storage": "5E"}, {}, "MiB is more than Nomad"),
+        ({"memory": "2Gi"}, {"memory": "1Gi"}, r"limits\[memory\]: is less than the request"),
+        ({}, {"nvidia.com/gpu": "1"}, r"limits\[nvidia.com/gpu\]: nvidia.com/gpu is not a resource of this Node"),
+    ],
+)
+def test_amounts_that_nomad_cannot_count_are_refused(
+    requests: dict[str, str], limits: dict[str, str], message: str
+) -> None:
+    with pytest.raises(Refused, match=message):
+        translation(pod(container(resources={"requests": requests, "limits": limits})))
+
+
+def test_scratch_space_is_reserved_on_disk() -> None:
+    containers = [container(name, resources={"requests": {"ephemeral-storage": "1Gi"}}) for name in ("a", "b")]
+    assert group(pod(*containers)).ephemeral_disk.size_mb == 2048
+
+
+def test_limits_that_are_not_enforced_are_said() -> None:
+    limits = {"cpu": "1", "memory": "64Mi", "ephemeral-storage": "1Gi"}
+    found = translation(pod(container(resources={"limits": limits}))).warnings
+    assert [finding.field.rpartition(".")[2] for finding in found] == ["limits[cpu]", "limits[ephemeral-storage]"]

@@ -1,0 +1,122 @@
+import pytest
+
+from tests.unit.view.objects import Notified, allocation, evaluation, pod, stub, view
+from translators.records.pods import PodUid
+
+U1 = PodUid("u1")
+
+
+def test_allocations_come_oldest_first() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1"))
+    seen.jobs.apply_allocation(allocation("u1", "b", created=9))
+    seen.jobs.apply_allocation(allocation("u1", "a", created=5))
+    assert [found.id for found in seen.observation(U1).allocations] == ["a", "b"]
+
+
+def test_an_older_state_of_an_allocation_is_nothing_new() -> None:
+    notified = Notified()
+    seen = view(notified)
+    seen.jobs.apply_job(stub("u1"))
+    seen.jobs.apply_allocation(allocation("u1", "a", status="running", index=7))
+    notified.take()
+    seen.jobs.apply_allocation(allocation("u1", "a", status="pending", index=6))
+    assert notified.take() == set()
+    assert seen.observation(U1).allocations[0].client_status == "running"
+
+
+def test_an_allocation_may_overtake_its_registration() -> None:
+    seen = view()
+    seen.pods.apply(pod("u1"))
+    seen.jobs.apply_allocation(allocation("u1", "a"))
+    assert len(seen.observation(U1).allocations) == 1
+
+
+def test_allocations_of_unknown_jobs_are_not_kept() -> None:
+    seen = view()
+    seen.jobs.apply_allocation(allocation("stranger", "a"))
+    assert seen.observation(PodUid("stranger")).allocations == ()
+
+
+@pytest.mark.parametrize("foreign", [stub("u1", node="other"), stub("u1", cluster="c2")], ids=["node", "cluster"])
+def test_jobs_of_other_nodes_and_clusters_are_not_ours(foreign: object) -> None:
+    seen = view()
+    seen.jobs.replace("default", [foreign], [], since=seen.jobs.mark())  # type: ignore[list-item]
+    assert seen.observation(U1).job is None
+
+
+def test_a_list_without_a_job_means_that_it_is_gone() -> None:
+    notified = Notified()
+    seen = view(notified)
+    seen.jobs.apply_job(stub("u1"))
+    notified.take()
+    seen.jobs.replace("default", [], [], since=seen.jobs.mark())
+    assert seen.observation(U1).job is None
+    assert notified.take() == {"u1"}
+
+
+def test_a_list_says_nothing_about_another_namespace() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1", namespace="k8s-team"))
+    seen.jobs.replace("default", [], [], since=seen.jobs.mark())
+    assert seen.observation(U1).job is not None
+
+
+def test_a_job_registered_after_the_list_was_asked_for_survives_it() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1"))
+    asked = seen.jobs.mark()
+    job = seen.observation(U1).job
+    assert job is not None
+    seen.jobs.fold(job)
+    seen.jobs.replace("default", [], [], since=asked)
+    assert seen.observation(U1).job is not None
+
+
+def test_a_stop_is_resolved_when_its_evaluation_is_finished() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1", stop=True))
+    seen.jobs.apply_evaluation(evaluation("u1", trigger="job-deregister", status="pending", index=2))
+    assert not seen.observation(U1).is_over
+    seen.jobs.apply_evaluation(evaluation("u1", trigger="job-deregister", status="complete", index=3))
+    assert seen.observation(U1).is_over
+
+
+@pytest.mark.parametrize(
+    ("status", "over"),
+    [("pending", False), ("running", False), ("unknown", False), ("complete", True), ("failed", True), ("lost", True)],
+)
+def test_a_pod_is_over_when_all_its_allocations_have_ended(status: str, *, over: bool) -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1"))
+    seen.jobs.apply_allocation(allocation("u1", "old", status="complete"))
+    seen.jobs.apply_allocation(allocation("u1", "new", status=status, created=2))
+    assert seen.observation(U1).is_over is over
+
+
+def test_a_job_that_was_never_placed_is_not_over() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1"))
+    assert not seen.observation(U1).is_over
+
+
+def test_an_older_read_of_a_job_does_not_unstop_it() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1", stop=True, index=5))
+    seen.jobs.apply_job(stub("u1", stop=False, index=4))
+    job = seen.observation(U1).job
+    assert job is not None
+    assert job.stopped
+
+
+def test_reading_one_job_anew_finds_it_gone() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1"))
+    seen.jobs.replace_one(U1, None, [], [])
+    assert seen.observation(U1).job is None
+
+
+def test_reading_a_stopped_job_without_evaluations_resolves_it() -> None:
+    seen = view()
+    seen.jobs.replace_one(U1, stub("u1", stop=True), [], [])
+    assert seen.observation(U1).is_over

@@ -1,0 +1,1 @@
+"""Pure translation between Kubernetes and Nomad: no I/O, no clock, no client library."""

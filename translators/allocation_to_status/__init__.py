@@ -1,0 +1,26 @@
+"""Nomad allocations as the status of a Pod.
+
+`pod_status` says what the API should hold, `status_patch` how to write it, `pod_events` which Events the
+change is worth, and `outcome` what has become of the Pod, for whoever decides what to do next.
+"""
+
+from translators.allocation_to_status.events import EventNote, pod_events
+from translators.allocation_to_status.facts import Facts
+from translators.allocation_to_status.outcomes import Outcome, Stage, outcome
+from translators.allocation_to_status.patch import status_patch
+from translators.allocation_to_status.reasons import FailureKind
+from translators.allocation_to_status.status import failed_status, final_status, pod_status
+
+__all__ = [
+    "EventNote",
+    "Facts",
+    "FailureKind",
+    "Outcome",
+    "Stage",
+    "failed_status",
+    "final_status",
+    "outcome",
+    "pod_events",
+    "pod_status",
+    "status_patch",
+]

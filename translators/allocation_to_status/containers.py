@@ -1,0 +1,311 @@
+"""Container statuses: what each task does now, did before, and how often it was started again.
+
+Reasons and messages are those of a kubelet: kubernetes pkg/kubelet/kubelet_pods.go and kuberuntime.
+"""
+
+from collections.abc import Iterable
+
+from translators import container_id
+from translators.allocation_to_status import runs
+from translators.allocation_to_status.reasons import FailureKind
+from translators.allocation_to_status.runs import LOCATION_LOST
+from translators.allocation_to_status.situation import (
+    TERMINAL_PHASES,
+    Situation,
+    is_finished,
+    is_sidecar,
+    pod_text,
+    restarts,
+)
+from translators.allocation_to_status.task_history import TaskHistory
+from translators.allocation_to_status.timestamps import from_nanoseconds, go_duration
+from translators.records.pods import (
+    Container,
+    ContainerState,
+    ContainerStateTerminated,
+    ContainerStateWaiting,
+    ContainerStatus,
+)
+
+_KILLED = 137
+_CANNOT_START = 128
+_NOTHING = ContainerState()
+
+#: A failed start is shown until the next attempt succeeds or fails, as a kubelet does.
+_KEPT_UNTIL_STARTED = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "RunContainerError",
+        "CreateContainerError",
+        "CreateContainerConfigError",
+    }
+)
+
+
+def container_statuses(situation: Situation, waiting_message: str) -> tuple[ContainerStatus, ...]:
+    """Judge the containers, sorted by name; `waiting_message` explains why nothing was started yet."""
+    pod = situation.pod
+    held = _by_name(pod.status.container_statuses)
+    statuses = [_status(situation, each, held.get(each.name), waiting_message) for each in pod.spec.containers]
+    return tuple(sorted(statuses, key=lambda status: status.name))
+
+
+def init_container_statuses(situation: Situation, waiting_message: str) -> tuple[ContainerStatus, ...]:
+    """Judge the init containers, in the order in which they run."""
+    pod = situation.pod
+    if not pod.spec.init_containers:
+        return ()
+    held = _by_name(pod.status.init_container_statuses)
+    return tuple(
+        _status(situation, each, held.get(each.name), waiting_message, init=not is_sidecar(each))
+        for each in pod.spec.init_containers
+    )
+
+
+def ended(container: Container, status: ContainerStatus) -> ContainerStatus:
+    """Judge a container of a Pod that will not run again: what it was when it was last seen to end."""
+    if status.state.terminated is not None:
+        return status
+    before = status.last_state.terminated
+    if status.state.waiting is not None and before is not None and before.container_id == status.container_id:
+        return _ended_as(container, status, before, _NOTHING)
+    failure = _start_error(status)
+    if failure is not None:
+        terminated = failure
+    elif status.container_id:
+        terminated = runs.vanished(status)
+    else:
+        terminated = ContainerStateTerminated(
+            exit_code=_KILLED, reason="Error", message="The container was killed before it started"
+        )
+    return _ended_as(container, status, terminated, status.last_state)
+
+
+def _status(
+    situation: Situation,
+    container: Container,
+    held: ContainerStatus | None,
+    waiting_message: str,
+    *,
+    init: bool = False,
+) -> ContainerStatus:
+    if held is not None and _is_told(situation, container, held):
+        return held
+    if situation.current is None and not situation.facts.submitted and held is not None:
+        return held
+    history = situation.history(container.name)
+    if not history.has_started:
+        return _not_started(situation, container, held, history, waiting_message)
+    if history.is_up:
+        return _running(situation, container, held, history, init=init)
+    last = runs.last_run(situation, held, container.name, history)
+    # A task that Nomad will not start again has ended, whatever the Pod's restart policy may yet ask for.
+    if history.parked or not history.is_pending:
+        return _terminated(situation, container, held, history, last, init=init)
+    return _waiting_again(situation, container, held, history, last)
+
+
+def _is_told(situation: Situation, container: Container, held: ContainerStatus) -> bool:
+    """Whether the API holds the last word about the container."""
+    if held.state.terminated is None:
+        return False
+    return situation.pod.status.phase in TERMINAL_PHASES or is_finished(situation.pod, container, held)
+
+
+def _running(
+    situation: Situation, container: Container, held: ContainerStatus | None, history: TaskHistory, *, init: bool
+) -> ContainerStatus:
+    identity = runs.container_id_of(situation, held, container.name, history.run)
+    return ContainerStatus(
+        name=container.name,
+        image=container.image,
+        state=ContainerState(running=runs.running(situation, held, container.name, identity)),
+        last_state=_last_state(runs.run_before(situation, held, container.name, history, identity)),
+        ready=not init and not situation.is_lost,
+        started=True,
+        restart_count=_restart_count(situation, container.name, held, identity),
+        container_id=identity,
+    )
+
+
+def _waiting_again(
+    situation: Situation,
+    container: Container,
+    held: ContainerStatus | None,
+    history: TaskHistory,
+    last: ContainerStateTerminated,
+) -> ContainerStatus:
+    if history.failure is not None:
+        waiting = _failed_start(situation, container, history)
+    elif history.delay > 0:
+        text = f"back-off {go_duration(history.delay)} restarting failed container={container.name}"
+        waiting = ContainerStateWaiting(reason="CrashLoopBackOff", message=f"{text} pod={pod_text(situation.pod)}")
+    else:
+        waiting = ContainerStateWaiting(reason=_first_reason(situation))
+    return ContainerStatus(
+        name=container.name,
+        image=container.image,
+        state=ContainerState(waiting=waiting),
+        last_state=_last_state(last),
+        started=False,
+        restart_count=_restart_count(situation, container.name, held, last.container_id, waits=True),
+        container_id=last.container_id,
+    )
+
+
+def _terminated(
+    situation: Situation,
+    container: Container,
+    held: ContainerStatus | None,
+    history: TaskHistory,
+    last: ContainerStateTerminated,
+    *,
+    init: bool,
+) -> ContainerStatus:
+    if history.failure is not None and restarts(situation.pod, container, last.exit_code):
+        # It ran, was to run again, and could not: the next start needs another allocation.
+        return _waiting_again(situation, container, held, history, last)
+    return ContainerStatus(
+        name=container.name,
+        image=container.image,
+        state=ContainerState(terminated=last),
+        last_state=_last_state(runs.run_before(situation, held, container.name, history, last.container_id)),
+        ready=init and last.exit_code == 0,
+        started=False,
+        restart_count=_restart_count(situation, container.name, held, last.container_id),
+        container_id=last.container_id,
+    )
+
+
+def _not_started(
+    situation: Situation,
+    container: Container,
+    held: ContainerStatus | None,
+    history: TaskHistory,
+    waiting_message: str,
+) -> ContainerStatus:
+    before = runs.run_of_earlier_allocations(situation, held, container.name)
+    if (
+        before is not None
+        and held is not None
+        and before.reason == LOCATION_LOST
+        and not restarts(situation.pod, container, before.exit_code)
+    ):
+        return _ended_as(container, held, before, _NOTHING)
+    identity = held.container_id if held is not None else ""
+    if before is not None:
+        identity = before.container_id or identity
+    return ContainerStatus(
+        name=container.name,
+        image=container.image,
+        state=_state_before_start(situation, container, held, history, waiting_message),
+        last_state=_last_state(before),
+        started=False,
+        restart_count=_restart_count(situation, container.name, held, identity, waits=before is not None),
+        container_id=identity,
+    )
+
+
+def _state_before_start(
+    situation: Situation,
+    container: Container,
+    held: ContainerStatus | None,
+    history: TaskHistory,
+    waiting_message: str,
+) -> ContainerState:
+    failure = history.failure
+    if failure is None:
+        waiting = held.state.waiting if held is not None else None
+        if waiting is not None and waiting.reason in _KEPT_UNTIL_STARTED and not waiting_message:
+            # Another attempt, which has not come to its own end yet.
+            return ContainerState(waiting=waiting)
+        return ContainerState(waiting=ContainerStateWaiting(reason=_first_reason(situation), message=waiting_message))
+    if failure.kind is FailureKind.COMMAND and not restarts(situation.pod, container, _CANNOT_START):
+        return ContainerState(
+            terminated=ContainerStateTerminated(
+                exit_code=_CANNOT_START,
+                reason="StartError",
+                message=failure.message,
+                finished_at=from_nanoseconds(failure.time),
+            )
+        )
+    return ContainerState(waiting=_failed_start(situation, container, history))
+
+
+def _failed_start(situation: Situation, container: Container, history: TaskHistory) -> ContainerStateWaiting:
+    failure = history.failure
+    if failure is None:
+        return ContainerStateWaiting(reason=_first_reason(situation))
+    if not history.retries and not situation.is_over:
+        return ContainerStateWaiting(reason=failure.reason, message=failure.message)
+    message = failure.message
+    if failure.retry_reason == "ImagePullBackOff":
+        message = f'Back-off pulling image "{container.image}": {failure.reason}: {failure.message}'
+    return ContainerStateWaiting(reason=failure.retry_reason, message=message)
+
+
+def _start_error(status: ContainerStatus) -> ContainerStateTerminated | None:
+    """The end of a container whose start failed, for a Pod that ends with it."""
+    waiting = status.state.waiting
+    if waiting is None or waiting.reason not in _KEPT_UNTIL_STARTED:
+        return None
+    reason = "ErrImagePull" if waiting.reason == "ImagePullBackOff" else waiting.reason
+    return ContainerStateTerminated(exit_code=_CANNOT_START, reason=reason, message=waiting.message)
+
+
+def _first_reason(situation: Situation) -> str:
+    return "PodInitializing" if situation.pod.spec.init_containers else "ContainerCreating"
+
+
+def _restart_count(
+    situation: Situation, task: str, held: ContainerStatus | None, identity: str, *, waits: bool = False
+) -> int:
+    """Count restarts over the chain of allocations; never less than the API holds.
+
+    The chain may be incomplete: Nomad forgets ended allocations after hours, and a purged job takes its own
+    along. So a run that ended, or another one that began, since the API was written counts at least one.
+    """
+    counted = _counted(situation, task)
+    if held is None:
+        return counted
+    was_up = held.container_id != "" and held.state.waiting is None
+    again = was_up and (waits or container_id.identity(identity) != container_id.identity(held.container_id))
+    return max(counted, held.restart_count + again)
+
+
+def _counted(situation: Situation, task: str) -> int:
+    last = len(situation.chain) - 1
+    count = 0
+    for index, (allocation, histories) in enumerate(situation.chain):
+        history = histories.get(task)
+        if history is None or (index < last and not history.has_started):
+            continue
+        # A restart that is put off for ever is none: the run that ended is the last one.
+        settled = history.ended and (history.parked or not (history.is_up or history.is_pending))
+        count += history.run if settled else allocation.task_states[task].restarts
+        count += index < last
+    return count
+
+
+def _last_state(terminated: ContainerStateTerminated | None) -> ContainerState:
+    return _NOTHING if terminated is None else ContainerState(terminated=terminated)
+
+
+def _ended_as(
+    container: Container, status: ContainerStatus, terminated: ContainerStateTerminated, last_state: ContainerState
+) -> ContainerStatus:
+    return ContainerStatus(
+        name=container.name,
+        image=container.image,
+        state=ContainerState(terminated=terminated),
+        last_state=last_state,
+        started=False,
+        restart_count=status.restart_count,
+        container_id=status.container_id,
+    )
+
+
+def _by_name(statuses: Iterable[ContainerStatus]) -> dict[str, ContainerStatus]:
+    return {status.name: status for status in statuses}

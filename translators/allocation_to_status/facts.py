@@ -1,0 +1,29 @@
+"""What a Pod's status is judged from, beside the Pod itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from translators.errors import Finding
+from translators.records.allocations import Allocation, Evaluation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known in Nomad about one Pod.
+
+    `allocations` are all of its job, oldest first; `evaluation` is the newest. `submitted` says that its job
+    exists in Nomad. `host_ip` is the address of the client that runs it, empty while unknown. `reached_at` says at
+    whose address every declared port is reachable under its own number: the host's, the allocation's own in its
+    bridge or CNI network, or nobody's; only such an address is published as podIP. `refusal` keeps a Pod waiting
+    with the reason why it can never run as it is written. `run_positions` holds by task name the containerID, with
+    its log position, of the run that began last.
+    """
+
+    allocations: tuple[Allocation, ...] = ()
+    evaluation: Evaluation | None = None
+    host_ip: str = ""
+    submitted: bool = False
+    reached_at: Literal["host", "allocation", ""] = ""
+    refusal: Finding | None = None
+    run_positions: Mapping[str, str] = field(default_factory=dict)

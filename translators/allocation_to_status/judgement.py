@@ -1,0 +1,74 @@
+"""What a Pod and its allocations amount to: containers, phase, and an end from outside.
+
+The status and the outcome are two readings of one judgement, so that they never contradict each other.
+"""
+
+from dataclasses import dataclass
+
+from translators.allocation_to_status import containers as container_states
+from translators.allocation_to_status import phase as phases
+from translators.allocation_to_status import placement
+from translators.allocation_to_status.endings import Ending, ending, is_replaced
+from translators.allocation_to_status.facts import Facts
+from translators.allocation_to_status.situation import TERMINAL_PHASES, Situation, see
+from translators.records.pods import ContainerStatus, Pod
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Everything about a Pod's status but the time; `unplaced` is reason and message where it has no place."""
+
+    situation: Situation
+    phase: str
+    containers: tuple[ContainerStatus, ...]
+    init_containers: tuple[ContainerStatus, ...]
+    ending: Ending | None
+    unplaced: tuple[str, str] | None
+
+
+def judge(pod: Pod, facts: Facts, *, ends: bool = False) -> Judgement:
+    """Judge a Pod; `ends` says that nothing of it will be started again."""
+    situation = see(pod, facts)
+    unplaced = _unplaced(situation)
+    text = unplaced[1] if unplaced is not None else ""
+    containers = container_states.container_statuses(situation, text)
+    init_containers = container_states.init_container_statuses(situation, text)
+    end = ending(situation, containers)
+    if ends or end is not None or _cannot_go_on(situation, containers):
+        containers = _ended(situation, containers)
+    phase = phases.phase(pod, containers, init_containers, ends=ends or end is not None)
+    if end is not None and pod.status.phase not in TERMINAL_PHASES:
+        phase = "Failed"
+    if not ends and phase in TERMINAL_PHASES and situation.is_up:
+        # Something of it still runs, such as a sidecar: an end must not be told before it is one.
+        phase = pod.status.phase
+    return Judgement(
+        situation=situation,
+        phase=phase,
+        containers=containers,
+        init_containers=init_containers,
+        ending=end,
+        unplaced=None if phase in TERMINAL_PHASES else unplaced,
+    )
+
+
+def _unplaced(situation: Situation) -> tuple[str, str] | None:
+    refusal = situation.facts.refusal
+    if refusal is not None:
+        return refusal.reason, str(refusal)
+    if situation.current is not None and not (situation.is_over and is_replaced(situation)):
+        return None
+    message = placement.message(situation.facts.evaluation)
+    return ("Unschedulable", message) if message else None
+
+
+def _cannot_go_on(situation: Situation, containers: tuple[ContainerStatus, ...]) -> bool:
+    """Whether a Pod that never restarts has lost the only allocation in which it could run."""
+    if situation.pod.spec.restart_policy != "Never" or not situation.is_over:
+        return False
+    return situation.has_started or any(status.state.terminated is not None for status in containers)
+
+
+def _ended(situation: Situation, containers: tuple[ContainerStatus, ...]) -> tuple[ContainerStatus, ...]:
+    specified = {each.name: each for each in situation.pod.spec.containers}
+    return tuple(container_states.ended(specified[status.name], status) for status in containers)

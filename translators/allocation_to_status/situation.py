@@ -1,0 +1,116 @@
+"""A Pod and its allocations seen together: what every part of the status is judged from."""
+
+from dataclasses import dataclass
+
+from translators.allocation_to_status import task_history
+from translators.allocation_to_status.facts import Facts
+from translators.allocation_to_status.task_history import TaskHistory
+from translators.records.allocations import Allocation
+from translators.records.pods import Container, ContainerStatus, Pod
+
+TERMINAL_PHASES = frozenset({"Succeeded", "Failed"})
+
+_NEVER_BEGUN = TaskHistory(
+    has_started=False,
+    is_up=False,
+    is_pending=True,
+    run=0,
+    ended=(),
+    delay=0,
+    retries=False,
+    failure=None,
+    killed=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One Pod, the allocation that counts for it, and the ones before that.
+
+    Each allocation of `chain`, which ends with `current`, stands beside the histories of its tasks.
+    """
+
+    pod: Pod
+    facts: Facts
+    current: Allocation | None
+    chain: tuple[tuple[Allocation, dict[str, TaskHistory]], ...]
+
+    @property
+    def histories(self) -> dict[str, TaskHistory]:
+        """The tasks of the current allocation."""
+        return self.chain[-1][1] if self.chain else {}
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody can say what the tasks do, for their client is gone; they may well run."""
+        return self.current is not None and self.current.client_status in {"unknown", "lost"}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every task of the current allocation is known to have ended for good.
+
+        An allocation counts as failed from the first task that failed; its siblings take their time to stop.
+        """
+        current = self.current
+        return (
+            current is not None
+            and current.client_status in {"complete", "failed"}
+            and not any(task.state == "running" for task in current.task_states.values())
+        )
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a task of the current allocation runs, as far as anybody can tell."""
+        return any(history.is_up for history in self.histories.values())
+
+    @property
+    def has_started(self) -> bool:
+        """Whether any task of any allocation ever ran."""
+        return any(history.has_started for _, histories in self.chain for history in histories.values())
+
+    def history(self, task: str) -> TaskHistory:
+        """What the current allocation tells about one task."""
+        return self.histories.get(task, _NEVER_BEGUN)
+
+
+def see(pod: Pod, facts: Facts) -> Situation:
+    """Find the allocation that counts: the newest one.
+
+    A Pod that never restarts is told by the newest allocation that ran anything: what Nomad places after
+    that is kept from starting.
+    """
+    chain = [
+        (allocation, {name: task_history.read(task) for name, task in allocation.task_states.items()})
+        for allocation in facts.allocations
+    ]
+    if pod.spec.restart_policy == "Never":
+        while len(chain) > 1 and not _has_started(chain[-1][1]) and any(_has_started(each) for _, each in chain):
+            chain.pop()
+    return Situation(pod=pod, facts=facts, current=chain[-1][0] if chain else None, chain=tuple(chain))
+
+
+def _has_started(histories: dict[str, TaskHistory]) -> bool:
+    return any(history.has_started for history in histories.values())
+
+
+def is_sidecar(container: Container) -> bool:
+    """Whether an init container runs beside the others; only meaningful among the init containers."""
+    return container.restart_policy == "Always"
+
+
+def restarts(pod: Pod, container: Container, exit_code: int) -> bool:
+    """Whether a container that ended so is to be started again."""
+    policy = container.restart_policy or pod.spec.restart_policy
+    return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
+
+
+def is_finished(pod: Pod, container: Container, status: ContainerStatus) -> bool:
+    """Whether the container has ended and may never be shown in another state."""
+    ended = status.state.terminated
+    return ended is not None and not restarts(pod, container, ended.exit_code)
+
+
+def pod_text(pod: Pod) -> str:
+    """Name a Pod as the kubelet's messages do (`p_ns(uid)`)."""
+    metadata = pod.metadata
+    return f"{metadata.name}_{metadata.namespace}({metadata.uid})"

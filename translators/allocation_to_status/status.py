@@ -1,0 +1,133 @@
+"""The status that the API should hold for a Pod."""
+
+from datetime import datetime
+
+from translators.allocation_to_status import addresses, conditions
+from translators.allocation_to_status.facts import Facts
+from translators.allocation_to_status.judgement import Judgement, judge
+from translators.allocation_to_status.situation import TERMINAL_PHASES
+from translators.errors import Finding
+from translators.records.pods import HostIp, Pod, PodIp, PodStatus
+
+
+def pod_status(pod: Pod, facts: Facts, now: datetime) -> PodStatus:
+    """Say what the API should hold.
+
+    It starts from what the API holds, which also is the memory for what Nomad forgets: the phase never
+    moves back, an end stays an end, restarts never become fewer. Nothing is made up.
+    """
+    if _is_settled(pod):
+        return pod.status
+    return _assemble(judge(pod, facts), now)
+
+
+def final_status(pod: Pod, facts: Facts, now: datetime) -> PodStatus:
+    """Say how a Pod ended of which nothing runs any more, and nothing will.
+
+    For the end of a deletion, and for a Pod that never restarts and whose job is gone: containers of which
+    nobody saw the end are `ContainerStatusUnknown`, 137.
+    """
+    if _is_settled(pod):
+        return pod.status
+    return _assemble(judge(pod, facts, ends=True), now)
+
+
+def failed_status(pod: Pod, finding: Finding, now: datetime) -> PodStatus:
+    """Say that a Pod can never run here, as a kubelet does that does not admit it."""
+    held = pod.status
+    if held.phase in TERMINAL_PHASES:
+        return held
+    not_ready = [
+        conditions.Statement(name, "False", "PodFailed")
+        for name in ("PodReadyToStartContainers", "ContainersReady", "Ready")
+    ]
+    not_ready[0] = conditions.Statement("PodReadyToStartContainers", "False")
+    return PodStatus(
+        phase="Failed",
+        reason=finding.reason,
+        message=f"Pod was rejected: {finding}",
+        conditions=conditions.merge(
+            pod,
+            [conditions.Statement("PodScheduled", "True"), *_initialized(pod), *not_ready],
+            now.replace(microsecond=0),
+        ),
+        host_ip=held.host_ip,
+        host_ips=held.host_ips,
+        pod_ip=held.pod_ip,
+        pod_ips=held.pod_ips,
+        start_time=held.start_time or now.replace(microsecond=0),
+        container_statuses=held.container_statuses,
+        init_container_statuses=held.init_container_statuses,
+        observed_generation=_observed_generation(pod),
+        qos_class=held.qos_class,
+    )
+
+
+def _initialized(pod: Pod) -> list[conditions.Statement]:
+    return [
+        conditions.Statement(each.type, each.status, each.reason, each.message)
+        for each in pod.status.conditions
+        if each.type == "Initialized"
+    ]
+
+
+def _assemble(judgement: Judgement, now: datetime) -> PodStatus:
+    situation = judgement.situation
+    pod = situation.pod
+    held = pod.status
+    host = addresses.host_ip(pod, situation.facts)
+    address = addresses.pod_ip(pod, situation.facts, situation.current, host)
+    reason, message = _cause(judgement)
+    moment = now.replace(microsecond=0)
+    return PodStatus(
+        phase=judgement.phase,
+        reason=reason,
+        message=message,
+        conditions=conditions.conditions(
+            situation,
+            judgement.phase,
+            judgement.containers,
+            judgement.init_containers,
+            judgement.unplaced,
+            moment,
+        ),
+        host_ip=host,
+        host_ips=(held.host_ips if host == held.host_ip and held.host_ips else _host_ips(host)),
+        pod_ip=address,
+        pod_ips=(held.pod_ips if address == held.pod_ip and held.pod_ips else _pod_ips(address)),
+        start_time=held.start_time or moment,
+        container_statuses=judgement.containers,
+        init_container_statuses=judgement.init_containers,
+        observed_generation=_observed_generation(pod),
+        qos_class=held.qos_class,
+    )
+
+
+def _cause(judgement: Judgement) -> tuple[str, str]:
+    """Reason and message of the Pod as a whole: only an end from outside has any."""
+    held = judgement.situation.pod.status
+    if held.phase in TERMINAL_PHASES:
+        return held.reason, held.message
+    if judgement.ending is not None:
+        return judgement.ending.reason, judgement.ending.message
+    return "", ""
+
+
+def _is_settled(pod: Pod) -> bool:
+    """Whether the Pod is at its end and nothing is left to say: foreign hands may end it while it runs."""
+    return pod.status.phase in TERMINAL_PHASES and not any(
+        status.state.running is not None for status in pod.status.container_statuses
+    )
+
+
+def _observed_generation(pod: Pod) -> int | None:
+    """Only servers that number a Pod's generations keep the answer."""
+    return pod.metadata.generation or pod.status.observed_generation
+
+
+def _host_ips(address: str) -> tuple[HostIp, ...]:
+    return (HostIp(ip=address),) if address else ()
+
+
+def _pod_ips(address: str) -> tuple[PodIp, ...]:
+    return (PodIp(ip=address),) if address else ()

@@ -1,0 +1,254 @@
+"""Every field of a Pod and what becomes of it: one table, from which Pods are judged and the documentation is made.
+
+The fields are those of PodSpec and Container in Kubernetes 1.36 (api core/v1/types.go).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from translators.policy import DOCKER
+
+
+class Verdict(StrEnum):
+    """What we do with a field that is set to something other than its default."""
+
+    HONOURED = "honoured"
+    IGNORED = "not ours"
+    WARNED = "warning"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One field: what becomes of it and why; `drivers` limits the verdict, none means all.
+
+    `harmless` recognises the values that change nothing.
+    """
+
+    path: str
+    verdict: Verdict
+    note: str
+    drivers: tuple[str, ...] = ()
+    harmless: Callable[[Any], bool] = lambda value: not value
+
+
+def _is_one_of(*values: object) -> Callable[[Any], bool]:
+    return lambda value: value in values
+
+
+def _is_not_false(value: object) -> bool:
+    return value is not False
+
+
+def _honoured(prefix: str, notes: Mapping[str, str]) -> tuple[Row, ...]:
+    return tuple(Row(f"{prefix}{name}", Verdict.HONOURED, note) for name, note in notes.items())
+
+
+def _not_ours(prefix: str, notes: Mapping[str, str]) -> tuple[Row, ...]:
+    return tuple(Row(f"{prefix}{name}", Verdict.IGNORED, note) for name, note in notes.items())
+
+
+def _refused(prefix: str, notes: Mapping[str, str]) -> tuple[Row, ...]:
+    return tuple(Row(f"{prefix}{name}", Verdict.REFUSED, note) for name, note in notes.items())
+
+
+SPEC = "spec."
+SPEC_SECURITY = "spec.securityContext."
+CONTAINER = "spec.containers[]."
+CONTAINER_SECURITY = "spec.containers[].securityContext."
+
+ROWS: tuple[Row, ...] = (
+    *_honoured(
+        SPEC,
+        {
+            "containers": "one task each",
+            "nodeName": "the Pod is ours by it",
+            "restartPolicy": "",
+            "terminationGracePeriodSeconds": "a client caps it at its max_kill_timeout, 30 s unless raised",
+            "hostNetwork": "",
+            "hostname": "docker without hostNetwork; elsewhere a warning",
+            "runtimeClassName": "nomad-<driver> selects the driver; any other is refused",
+            "serviceAccountName": "for fieldRef; tokens are not delivered yet",
+            "readinessGates": "the Pod is Ready only when others have set these conditions",
+            "securityContext": "see its fields",
+        },
+    ),
+    *_not_ours(
+        SPEC,
+        {
+            "serviceAccount": "the old name of serviceAccountName",
+            "automountServiceAccountToken": "acted upon when the Pod is admitted",
+            "nodeSelector": "for the scheduler; Nomad's constraints are annotations",
+            "affinity": "for the scheduler; Nomad's affinities are annotations",
+            "tolerations": "for the scheduler and the taint controller",
+            "topologySpreadConstraints": "for the scheduler",
+            "schedulerName": "for the scheduler",
+            "schedulingGates": "for the scheduler",
+            "schedulingGroup": "for the scheduler",
+            "priority": "for the scheduler; Nomad's priority is an annotation",
+            "priorityClassName": "for the scheduler; Nomad's priority is an annotation",
+            "preemptionPolicy": "for the scheduler",
+            "overhead": "for the scheduler",
+            "enableServiceLinks": "variables of Services are not set; KUBERNETES_SERVICE_* are where configured",
+            "subdomain": "read by the EndpointSlice controller",
+        },
+    ),
+    *_refused(
+        SPEC,
+        {
+            "initContainers": "init containers are not supported yet",
+            "volumes": "volumes are not supported yet; only the injected ServiceAccount token passes",
+            "activeDeadlineSeconds": "deadlines are not supported yet; let the program end itself",
+            "hostAliases": "/etc/hosts cannot be written yet; use names that resolve",
+            "dnsConfig": "Nomad's tasks use the resolver of their host; remove dnsConfig",
+            "hostPID": "the host's process IDs cannot be shared; remove it",
+            "hostIPC": "the host's IPC cannot be shared; remove it",
+            "shareProcessNamespace": "containers cannot share process IDs; remove it",
+            "setHostnameAsFQDN": "the host name cannot be qualified; remove it",
+            "hostnameOverride": "is not supported; use hostname",
+            "resourceClaims": "dynamic resource allocation is not supported",
+            "resources": "resources of the whole Pod are not supported; set them for each container",
+        },
+    ),
+    Row(
+        "spec.imagePullSecrets",
+        Verdict.REFUSED,
+        "credentials of registries are not supported yet; configure them in the docker plugin of the Nomad clients",
+        drivers=(DOCKER,),
+    ),
+    Row(
+        "spec.dnsPolicy",
+        Verdict.REFUSED,
+        "Nomad's tasks use the resolver of their host; use Default or ClusterFirst",
+        harmless=_is_one_of(None, "", "ClusterFirst", "Default", "ClusterFirstWithHostNet"),
+    ),
+    Row(
+        "spec.os",
+        Verdict.REFUSED,
+        "only linux is supported",
+        harmless=_is_one_of(None, {}, {"name": "linux"}),
+    ),
+    Row(
+        "spec.hostUsers",
+        Verdict.REFUSED,
+        "user namespaces are not supported; remove it",
+        harmless=_is_not_false,
+    ),
+    Row("spec.ephemeralContainers", Verdict.WARNED, "ephemeral containers are not run"),
+    *_refused(
+        SPEC_SECURITY,
+        {
+            "seLinuxOptions": "SELinux labels are not enforced",
+            "windowsOptions": "only linux is supported",
+            "runAsNonRoot": "is not enforced; the annotation nomad.hashinetes.io/user sets the user",
+            "supplementalGroups": "groups are not enforced",
+            "sysctls": "sysctls are not set",
+            "seccompProfile": "seccomp profiles are not enforced",
+            "appArmorProfile": "AppArmor profiles are not enforced",
+        },
+    ),
+    *(
+        Row(f"{SPEC_SECURITY}{name}", Verdict.REFUSED, note, harmless=_is_one_of(None))
+        for name, note in {
+            "runAsUser": "is not enforced; use the annotation nomad.hashinetes.io/user",
+            "runAsGroup": "is not enforced; use the annotation nomad.hashinetes.io/user",
+            "fsGroup": "the group of volumes is not enforced",
+        }.items()
+    ),
+    *_not_ours(
+        SPEC_SECURITY,
+        {
+            "fsGroupChangePolicy": "without effect where fsGroup is refused",
+            "supplementalGroupsPolicy": "without effect where supplementalGroups are refused",
+            "seLinuxChangePolicy": "without effect where seLinuxOptions are refused",
+        },
+    ),
+    *_honoured(
+        CONTAINER,
+        {
+            "name": "the task's name",
+            "image": "docker; ignored by exec and raw_exec, by convention nomad.local/binary",
+            "command": "",
+            "args": "",
+            "workingDir": "",
+            "ports": "TCP and UDP; SCTP on the host's network only",
+            "env": "value, and fieldRef of metadata, spec.nodeName, spec.serviceAccountName, status.hostIP(s); "
+            "status.podIP(s) where the Pod has its host's address; other sources are refused",
+            "resources": "cpu, memory and ephemeral-storage; limits of cpu and ephemeral-storage only warn; "
+            "other resources are refused",
+            "volumeMounts": "of the injected ServiceAccount token; others are refused with their volume",
+            "securityContext": "see its fields",
+        },
+    ),
+    *_not_ours(
+        CONTAINER,
+        {
+            "resizePolicy": "resizes of running Pods are refused by the API server",
+        },
+    ),
+    *_refused(
+        CONTAINER,
+        {
+            "envFrom": "variables from ConfigMaps and Secrets are not supported yet; use env",
+            "restartPolicy": "a container has no restart policy of its own here; use the Pod's",
+            "restartPolicyRules": "rules of restarts are not supported; use the Pod's restartPolicy",
+            "volumeDevices": "block devices are not supported",
+            "livenessProbe": "probes are not supported yet; remove it",
+            "readinessProbe": "probes are not supported yet; remove it",
+            "startupProbe": "probes are not supported yet; remove it",
+            "lifecycle": "lifecycle hooks are not supported yet; remove it",
+            "resources.claims": "dynamic resource allocation is not supported",
+        },
+    ),
+    Row(
+        "spec.containers[].imagePullPolicy",
+        Verdict.WARNED,
+        "the docker driver pulls an image that the client does not have, also with Never",
+        drivers=(DOCKER,),
+        harmless=_is_one_of(None, "", "Always", "IfNotPresent"),
+    ),
+    Row(
+        "spec.containers[].terminationMessagePath",
+        Verdict.WARNED,
+        "termination messages are not collected",
+        harmless=_is_one_of(None, "", "/dev/termination-log"),
+    ),
+    Row(
+        "spec.containers[].terminationMessagePolicy",
+        Verdict.WARNED,
+        "termination messages are not collected",
+        harmless=_is_one_of(None, "", "File"),
+    ),
+    *(
+        Row(f"{CONTAINER}{name}", Verdict.WARNED, "a task has no standard input of its own; use kubectl exec")
+        for name in ("stdin", "stdinOnce", "tty")
+    ),
+    *_refused(
+        CONTAINER_SECURITY,
+        {
+            "privileged": "privileged containers are not supported",
+            "seLinuxOptions": "SELinux labels are not enforced",
+            "windowsOptions": "only linux is supported",
+            "runAsNonRoot": "is not enforced; the annotation nomad.hashinetes.io/user sets the user",
+            "readOnlyRootFilesystem": "is not enforced",
+            "seccompProfile": "seccomp profiles are not enforced",
+            "appArmorProfile": "AppArmor profiles are not enforced",
+        },
+    ),
+    *(
+        Row(f"{CONTAINER_SECURITY}{name}", Verdict.REFUSED, note, harmless=harmless)
+        for name, note, harmless in (
+            ("runAsUser", "is not enforced; use the annotation nomad.hashinetes.io/user", _is_one_of(None)),
+            ("runAsGroup", "is not enforced; use the annotation nomad.hashinetes.io/user", _is_one_of(None)),
+            ("allowPrivilegeEscalation", "is not enforced", _is_not_false),
+            ("procMount", "is not enforced", _is_one_of(None, "", "Default")),
+            (
+                "capabilities",
+                "capabilities are neither added nor dropped",
+                lambda value: not isinstance(value, Mapping) or not any(value.values()),
+            ),
+        )
+    ),
+)

@@ -1,0 +1,91 @@
+"""The identity of a Pod in Nomad: the job's ID, and the keys in its Meta by which we know our jobs again.
+
+Meta is also handed to every task as environment, twice a key: it holds identity and nothing else.
+"""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from translators.records.jobs import JobId, JobStub
+from translators.records.pods import Container, Pod, PodUid
+
+CLUSTER = "vk_cluster"
+NODE = "vk_node"
+NAMESPACE = "vk_namespace"
+POD = "vk_pod"
+UID = "vk_uid"
+HASH = "vk_hash"
+
+_PREFIX = "vk-"
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobIdentity:
+    """Whose job a job is: cluster and virtual Node that submitted it, and the Pod that it runs."""
+
+    cluster: str
+    node: str
+    namespace: str
+    pod: str
+    uid: PodUid
+    hash: str
+
+
+def job_id(uid: PodUid) -> JobId:
+    """The ID of a Pod's job; of the charset that Nomad's variable paths allow."""
+    return JobId(_PREFIX + uid)
+
+
+def uid_of(job_id: str) -> PodUid | None:
+    """The UID in the ID of a Pod's job, or None for a job that is surely not one."""
+    return PodUid(job_id.removeprefix(_PREFIX)) if job_id.startswith(_PREFIX) else None
+
+
+def meta(pod: Pod, cluster_id: str, node_name: str) -> dict[str, str]:
+    """The Meta of a Pod's job."""
+    return {
+        CLUSTER: cluster_id,
+        NODE: node_name,
+        NAMESPACE: pod.metadata.namespace,
+        POD: pod.metadata.name,
+        UID: pod.metadata.uid,
+        HASH: spec_hash(pod),
+    }
+
+
+def owner_of(stub: JobStub) -> JobIdentity | None:
+    """Whose job this is, or None where its ID and Meta do not both say that a virtual Node submitted it."""
+    found = stub.meta
+    if any(key not in found for key in (CLUSTER, NODE, NAMESPACE, POD, UID)) or stub.id != job_id(PodUid(found[UID])):
+        return None
+    return JobIdentity(
+        cluster=found[CLUSTER],
+        node=found[NODE],
+        namespace=found[NAMESPACE],
+        pod=found[POD],
+        uid=PodUid(found[UID]),
+        hash=found.get(HASH, ""),
+    )
+
+
+def spec_hash(pod: Pod) -> str:
+    """A hash over the part of a Pod's spec that Kubernetes lets change and that its job carries.
+
+    That is the containers' images and resources: everything else that we translate is immutable under one UID.
+    Nothing else enters, so that neither a newer version of ours that reads more fields, nor a Pod that the view
+    has stripped, looks changed; a running job would be replaced for it.
+    """
+    containers = [_changeable(container) for container in (*pod.spec.init_containers, *pod.spec.containers)]
+    return sha256(_CANONICAL.encode(containers).encode()).hexdigest()[:16]
+
+
+def _changeable(container: Container) -> dict[str, Any]:
+    return {
+        "name": container.name,
+        "image": container.image,
+        "requests": {name: str(amount) for name, amount in container.resources.requests.items()},
+        "limits": {name: str(amount) for name, amount in container.resources.limits.items()},
+    }

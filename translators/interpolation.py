@@ -1,0 +1,71 @@
+"""What Nomad would interpolate, and how a text passes through it unchanged.
+
+Two mechanisms differ (nomad.md 1.5, verified on real drivers): every string below `Task.Config`, keys too, is an
+HCL template with an escape; `Env`, `Meta`, destinations and sources go through a plain regular expression that
+knows no escape. The template engine of `template` blocks is the third; user data enters it as base64 only.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+#: How deep a `task-config` may nest; Nomad's drivers need three.
+MAX_DEPTH = 32
+
+_REFERENCE = re.compile(r"\$\{[a-zA-Z0-9_\-.]+\}")
+_TEMPLATE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+
+def escape(text: str) -> str:
+    """The HCL template that evaluates to this very text."""
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
+def escape_all(value: Any, depth: int = 0) -> Any:
+    """A JSON value with every string and key escaped, for `Task.Config`.
+
+    Raises:
+        ValueError: for what no JSON or no driver can carry: NUL, a number that is not finite, deep nesting.
+    """
+    if isinstance(value, str):
+        return escape(_without_nul(value))
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nests deeper than {MAX_DEPTH} levels")
+    if isinstance(value, Mapping):
+        return {escape(_without_nul(str(key))): escape_all(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [escape_all(item, depth + 1) for item in value]
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"holds {value}, which is not a JSON number")
+    return value
+
+
+def would_be_replaced(text: str) -> bool:
+    """Whether `Env` or `Meta` cannot carry this text, for Nomad might replace a part of it."""
+    return "${" in text and _REFERENCE.search(text) is not None
+
+
+def is_template_name(name: str) -> bool:
+    """Whether an env template may set a variable of this name; Nomad's parser kills the task for others."""
+    return _TEMPLATE_NAME.fullmatch(name) is not None
+
+
+def environment_template(values: Mapping[str, str]) -> str:
+    """The text of an `Envvars` template that sets these variables byte by byte.
+
+    The values stand in it as base64 literals, so that nothing a user wrote is ever template text; `toJSON`
+    quotes them for Nomad's reader of env files.
+    """
+    return "".join(f"{name}={{{{ {_literal(value)} | base64Decode | toJSON }}}}\n" for name, value in values.items())
+
+
+def _literal(text: str) -> str:
+    return '"' + b64encode(text.encode()).decode() + '"'
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character, which no process can receive")
+    return text

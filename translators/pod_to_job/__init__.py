@@ -1,0 +1,7 @@
+"""The translation of a Pod into the Nomad job that runs it."""
+
+from translators.pod_to_job.context import JobContext
+from translators.pod_to_job.job import GROUP, Translation, translate
+from translators.pod_to_job.ports import Address, address
+
+__all__ = ["GROUP", "Address", "JobContext", "Translation", "address", "translate"]

@@ -1,0 +1,131 @@
+"""Which driver runs a container, and the driver's `Config` for it.
+
+Every text that comes from the Pod is escaped on its way into `Config`, the user's own `task-config` too: it is
+data, and a `${…}` in it means these very characters.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from translators import annotations, interpolation
+from translators.annotations import Annotations, Setting
+from translators.errors import Finding, Refused
+from translators.policy import DOCKER, DRIVERS, MOCK, driver_name
+from translators.records.pods import Container, Pod
+
+#: How long a container of mock_driver runs unless `task-config` says otherwise: ten years.
+MOCK_RUN_FOR = "87600h"
+
+_RUNTIME_CLASS = "nomad-"
+_PULL_ALWAYS = "Always"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What a container starts, expanded but not yet escaped; `hostname` is empty where none can be set."""
+
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    work_dir: str
+    host_network: bool
+    hostname: str
+
+
+def driver(container: Container, pod: Pod, settings: Annotations, default: str) -> str:
+    """The driver of a container: by annotation, else by RuntimeClass, else the default.
+
+    Raises:
+        Refused: for a driver that is not known.
+    """
+    setting = settings.setting(annotations.DRIVER, container.name)
+    if setting is not None:
+        return _known(setting.text, f"metadata.annotations[{setting.key}]")
+    runtime_class = pod.spec.runtime_class_name
+    if runtime_class.startswith(_RUNTIME_CLASS):
+        return _known(runtime_class.removeprefix(_RUNTIME_CLASS), "spec.runtimeClassName")
+    if runtime_class:
+        message = f"{runtime_class!r} means nothing to Nomad; name a driver: {_RUNTIME_CLASS}exec"
+        raise Refused(Finding("InvalidDriver", "spec.runtimeClassName", message))
+    return _known(default, "default driver")
+
+
+def config(driver: str, container: Container, launch: Launch, written: Mapping[str, Any]) -> dict[str, Any]:
+    """The driver's configuration of a container, with what the user wrote for it on top.
+
+    Raises:
+        Refused: when there is nothing to start, or a text that no process can receive.
+    """
+    if driver == DOCKER:
+        own = _docker(container, launch)
+    elif driver == MOCK:
+        own = {"run_for": MOCK_RUN_FOR}
+    else:
+        own = _binary(driver, container, launch)
+    try:
+        escaped: dict[str, Any] = interpolation.escape_all(own)
+    except ValueError as error:
+        raise Refused(Finding("InvalidField", f"spec.containers[{container.name}]", str(error))) from None
+    return {**escaped, **written} if written else escaped
+
+
+def task_config(setting: Setting | None) -> tuple[dict[str, Any], frozenset[str]]:
+    """What the user wrote for the driver, escaped, and the names that it sets.
+
+    Raises:
+        Refused: when the annotation holds no JSON object, or one that no driver can read.
+    """
+    if setting is None:
+        return {}, frozenset()
+    value = annotations.json_object(setting)
+    try:
+        return interpolation.escape_all(value), frozenset(value)
+    except ValueError as error:
+        raise setting.refused(str(error)) from None
+
+
+def _docker(container: Container, launch: Launch) -> dict[str, Any]:
+    if not container.image:
+        message = "the docker driver needs an image"
+        raise Refused(Finding("InvalidField", f"spec.containers[{container.name}].image", message))
+    found: dict[str, Any] = {"image": container.image}
+    if launch.command:
+        found["entrypoint"] = list(launch.command)
+    if launch.args:
+        found["args"] = list(launch.args)
+    if launch.work_dir:
+        found["work_dir"] = launch.work_dir
+    if launch.host_network:
+        found["network_mode"] = "host"
+    if launch.hostname:
+        found["hostname"] = launch.hostname
+    if container.image_pull_policy == _PULL_ALWAYS:
+        found["force_pull"] = True
+    return found
+
+
+def _binary(driver: str, container: Container, launch: Launch) -> dict[str, Any]:
+    path = f"spec.containers[{container.name}]"
+    if not launch.command or not launch.command[0]:
+        message = (
+            f"driver {driver} needs a program: set `command`, or the annotation "
+            f"{annotations.PREFIX}{annotations.ARTIFACT} to run a downloaded file"
+        )
+        raise Refused(Finding("InvalidField", f"{path}.command", message))
+    if launch.work_dir and not launch.work_dir.startswith("/"):
+        message = f"driver {driver} needs an absolute path, not {launch.work_dir!r}"
+        raise Refused(Finding("InvalidField", f"{path}.workingDir", message))
+    found: dict[str, Any] = {"command": launch.command[0], "args": [*launch.command[1:], *launch.args]}
+    if launch.work_dir:
+        found["work_dir"] = launch.work_dir
+    return found
+
+
+def _known(text: str, path: str) -> str:
+    name = driver_name(text)
+    if name in DRIVERS:
+        return name
+    near = get_close_matches(name, DRIVERS, n=1)
+    hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(DRIVERS)}"
+    raise Refused(Finding("InvalidDriver", path, f"there is no driver {text!r}{hint}"))

@@ -1,0 +1,92 @@
+"""One container of a Pod as one task of its job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from translators import annotations
+from translators.annotations import Annotations, Setting
+from translators.errors import Finding, Refused
+from translators.pod_to_job import ports, resources, restarts
+from translators.pod_to_job.artifacts import artifacts
+from translators.pod_to_job.context import JobContext
+from translators.pod_to_job.drivers import Launch, config, task_config
+from translators.pod_to_job.environment import environment
+from translators.policy import DOCKER, EXEC, RAW_EXEC
+from translators.records.jobs import Artifact, LogConfig, Task
+from translators.records.pods import Container, Pod
+
+LOGS = LogConfig()
+
+#: What the logs of one task may take, MiB: two streams.
+LOG_MB = 2 * LOGS.max_files * LOGS.max_file_size_mb
+
+#: Nomad's directory beside those of the tasks.
+_RESERVED_NAME = "alloc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all tasks of a Pod share."""
+
+    pod: Pod
+    settings: Annotations
+    drivers: Mapping[str, str]
+    context: JobContext
+    address: ports.Address
+    network_mode: str
+
+
+def task(container: Container, around: Surroundings) -> tuple[Task, frozenset[str]]:
+    """The task of a container, and the driver settings that the user wrote for it.
+
+    Raises:
+        Refused: for whatever part of the container cannot be run as it is written.
+    """
+    if container.name == _RESERVED_NAME:
+        message = f"Nomad allows no task of the name {_RESERVED_NAME!r}; rename the container"
+        raise Refused(Finding("InvalidField", f"spec.containers[{container.name}].name", message))
+    driver = around.drivers[container.name]
+    setting = around.settings.setting
+    runs_itself = driver in {EXEC, RAW_EXEC} and not container.command
+    downloads = artifacts(setting(annotations.ARTIFACT, container.name), runs_itself=runs_itself)
+    found = environment(
+        container, around.pod, around.context.kubernetes_service, on_host_address=around.address == "host"
+    )
+    path = f"spec.containers[{container.name}]"
+    command = tuple(found.expand(text, f"{path}.command") for text in container.command)
+    launch = Launch(
+        command=command or _downloaded(downloads, runs_itself=runs_itself),
+        args=tuple(found.expand(text, f"{path}.args") for text in container.args),
+        work_dir=_work_dir(container, setting(annotations.WORK_DIR, container.name)),
+        host_network=around.network_mode == ports.HOST,
+        hostname=ports.hostname(around.pod) if around.network_mode == ports.OWN and driver == DOCKER else "",
+    )
+    written, keys = task_config(setting(annotations.TASK_CONFIG, container.name))
+    return Task(
+        name=container.name,
+        driver=driver,
+        config=config(driver, container, launch, written),
+        resources=resources.resources(container, around.context),
+        user=_user(setting(annotations.USER, container.name)),
+        env=dict(found.env),
+        kill_timeout=restarts.kill_timeout(around.pod.spec),
+        log_config=LOGS,
+        artifacts=downloads,
+        templates=found.templates,
+    ), keys
+
+
+def _downloaded(downloads: tuple[Artifact, ...], *, runs_itself: bool) -> tuple[str, ...]:
+    return (downloads[0].relative_dest,) if runs_itself and downloads else ()
+
+
+def _work_dir(container: Container, setting: Setting | None) -> str:
+    return setting.text if setting is not None and setting.text else container.working_dir
+
+
+def _user(setting: Setting | None) -> str | None:
+    if setting is None or not setting.text:
+        return None
+    if "${" in setting.text or "\0" in setting.text:
+        raise setting.refused("may not hold ${ or NUL, for Nomad would replace it")
+    return setting.text

@@ -1,0 +1,264 @@
+"""Pods as the Kubernetes API serves them: metadata, the part of the spec that we read, and status.
+
+Source of names and shapes: kubernetes/api core/v1/types.go.
+"""
+
+from dataclasses import field
+from datetime import datetime
+from typing import Any, NewType
+
+from pydantic.dataclasses import dataclass
+
+from translators.records.base import KUBERNETES, Many, Mapped, Text
+
+#: The identity of a Pod, end to end: names are reused, UIDs never.
+PodUid = NewType("PodUid", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class OwnerReference:
+    """Who owns an object; the one with `controller` set replaces it when it fails."""
+
+    kind: str
+    name: str
+    uid: str
+    controller: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ObjectMeta:
+    """Metadata of any Kubernetes object."""
+
+    name: str
+    uid: Text = ""
+    namespace: Text = ""
+    resource_version: Text = ""
+    generation: int = 0
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    deletion_grace_period_seconds: int | None = None
+    labels: Mapped[str, str] = field(default_factory=dict)
+    annotations: Mapped[str, str] = field(default_factory=dict)
+    owner_references: Many[OwnerReference] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ObjectFieldSelector:
+    """The field of the Pod itself that an environment variable takes its value from."""
+
+    field_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class EnvVarSource:
+    """Where the value of an environment variable comes from; sources we do not read stay raw."""
+
+    field_ref: ObjectFieldSelector | None = None
+    config_map_key_ref: dict[str, Any] | None = None
+    secret_key_ref: dict[str, Any] | None = None
+    resource_field_ref: dict[str, Any] | None = None
+    file_key_ref: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class EnvVar:
+    """One environment variable of a container."""
+
+    name: str
+    value: Text = ""
+    value_from: EnvVarSource | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ContainerPort:
+    """A port that a container declares."""
+
+    container_port: int
+    name: Text = ""
+    host_port: int = 0
+    protocol: str = "TCP"
+    host_ip: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ResourceRequirements:
+    """Requests and limits, as Kubernetes quantities (`250m`, `64Mi`)."""
+
+    requests: Mapped[str, str | int | float] = field(default_factory=dict)
+    limits: Mapped[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class VolumeMount:
+    """Where a volume appears in a container."""
+
+    name: str
+    mount_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class Container:
+    """A container of a Pod, which becomes one Nomad task.
+
+    `restart_policy` is its own one: `Always` makes an init container a sidecar.
+    """
+
+    name: str
+    image: Text = ""
+    image_pull_policy: Text = ""
+    restart_policy: Text = ""
+    command: Many[str] = ()
+    args: Many[str] = ()
+    working_dir: Text = ""
+    env: Many[EnvVar] = ()
+    ports: Many[ContainerPort] = ()
+    resources: ResourceRequirements = field(default_factory=ResourceRequirements)
+    volume_mounts: Many[VolumeMount] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class Volume:
+    """A volume of a Pod; `projected` is kept raw to recognise the ServiceAccount token that admission injects."""
+
+    name: str
+    projected: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ReadinessGate:
+    """A condition, written by somebody else, without which a Pod is not Ready."""
+
+    condition_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class PodSpec:
+    """The part of a Pod's spec that a translation reads."""
+
+    containers: Many[Container] = ()
+    init_containers: Many[Container] = ()
+    volumes: Many[Volume] = ()
+    node_name: Text = ""
+    restart_policy: str = "Always"
+    termination_grace_period_seconds: int = 30
+    host_network: bool = False
+    hostname: Text = ""
+    readiness_gates: Many[ReadinessGate] = ()
+    runtime_class_name: Text = ""
+    service_account_name: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class PodCondition:
+    """One condition of a Pod."""
+
+    type: str
+    status: str
+    reason: Text = ""
+    message: Text = ""
+    last_transition_time: datetime | None = None
+    observed_generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ContainerStateWaiting:
+    """A container that does not run yet, or not again yet."""
+
+    reason: Text = ""
+    message: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ContainerStateRunning:
+    """A container that runs."""
+
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ContainerStateTerminated:
+    """A run of a container that ended."""
+
+    exit_code: int
+    reason: Text = ""
+    message: Text = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    container_id: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ContainerState:
+    """Exactly one of the three is set; none means waiting without a reason."""
+
+    waiting: ContainerStateWaiting | None = None
+    running: ContainerStateRunning | None = None
+    terminated: ContainerStateTerminated | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ContainerStatus:
+    """What a container does now, did before, and how often it was restarted."""
+
+    name: str
+    state: ContainerState = field(default_factory=ContainerState)
+    last_state: ContainerState = field(default_factory=ContainerState)
+    ready: bool = False
+    started: bool | None = None
+    restart_count: int = 0
+    image: Text = ""
+    image_id: Text = ""
+    container_id: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class PodIp:
+    """One address of a Pod."""
+
+    ip: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class HostIp:
+    """One address of the host that runs a Pod."""
+
+    ip: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class PodStatus:
+    """The status of a Pod: what the API holds, and what a translation of its allocation says it should be."""
+
+    phase: str = "Pending"
+    conditions: Many[PodCondition] = ()
+    reason: Text = ""
+    message: Text = ""
+    host_ip: Text = ""
+    host_ips: Many[HostIp] = ()
+    pod_ip: Text = ""
+    pod_ips: Many[PodIp] = ()
+    start_time: datetime | None = None
+    container_statuses: Many[ContainerStatus] = ()
+    init_container_statuses: Many[ContainerStatus] = ()
+    observed_generation: int | None = None
+    qos_class: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class Pod:
+    """A Pod bound to one of our Nodes.
+
+    `unsupported` holds the paths of the spec fields that `translators.support` does not find honoured
+    (`spec.containers[web].livenessProbe`); it is computed when the Pod is decoded, for the rest of the raw
+    spec is not kept.
+    """
+
+    metadata: ObjectMeta
+    spec: PodSpec = field(default_factory=PodSpec)
+    status: PodStatus = field(default_factory=PodStatus)
+    unsupported: tuple[str, ...] = ()
+
+    @property
+    def uid(self) -> PodUid:
+        """The identity of this Pod."""
+        return PodUid(self.metadata.uid)

@@ -1,0 +1,130 @@
+"""Which fields of a Pod are not honoured: found when it is decoded, judged when it is translated.
+
+A field that a newer API server brings is warned about. Values that change nothing, the API server's defaults among
+them, are never held against a Pod.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from translators.errors import Finding, Refused
+from translators.fields import CONTAINER, CONTAINER_SECURITY, ROWS, SPEC, SPEC_SECURITY, Row, Verdict
+from translators.pod_to_job.files import INJECTED
+from translators.records.pods import Pod
+
+_BY_PATH = {row.path: row for row in ROWS}
+_PASSES = frozenset({Verdict.HONOURED, Verdict.IGNORED})
+_NAMES = re.compile(r"\[[^\]]*\]")
+_OF_CONTAINER = re.compile(r"spec\.containers\[([^\]]*)\]")
+_POD = TypeAdapter(Pod)
+
+Rows = dict[str, Row]
+
+
+def _below(prefix: str) -> Rows:
+    return {row.path.removeprefix(prefix): row for row in ROWS if row.path.startswith(prefix)}
+
+
+_SPEC_ROWS = _below(SPEC)
+_SPEC_SECURITY_ROWS = _below(SPEC_SECURITY)
+_CONTAINER_ROWS = _below(CONTAINER)
+_CONTAINER_SECURITY_ROWS = _below(CONTAINER_SECURITY)
+
+
+def decode_pod(raw: Mapping[str, Any]) -> Pod:
+    """A Pod as the API serves it, with the paths of its fields that are not honoured.
+
+    Raises:
+        pydantic.ValidationError: for what is no Pod.
+    """
+    return _POD.validate_python({**raw, "unsupported": tuple(_unsupported(raw.get("spec")))})
+
+
+def findings(pod: Pod, drivers: Mapping[str, str]) -> tuple[Finding, ...]:
+    """The warnings about a Pod's fields; `drivers` are those of its containers.
+
+    Raises:
+        Refused: for the first field that is refused.
+    """
+    warnings = []
+    for path in pod.unsupported:
+        row = _BY_PATH.get(_NAMES.sub("[]", path)) or _BY_PATH.get(_NAMES.sub("", path))
+        if row is None:
+            message = "is unknown to this version and has no effect"
+            warnings.append(Finding("FieldIgnored", path, message))
+        elif row.drivers and not _concerned(path, drivers) & set(row.drivers):
+            continue
+        elif row.verdict is Verdict.REFUSED:
+            raise Refused(Finding("PodFeatureUnsupported", path, row.note))
+        else:
+            warnings.append(Finding("FieldIgnored", path, row.note))
+    return tuple(warnings)
+
+
+def rows() -> tuple[Row, ...]:
+    """The table."""
+    return ROWS
+
+
+def markdown() -> str:
+    """The table as a page of the documentation."""
+    head = (
+        "# Supported fields of a Pod\n\n"
+        "What becomes of a field that is set to something other than its default. *not ours* is acted upon by the "
+        "API server, the scheduler or a controller; *warning* starts the Pod and says so in an Event; *refused* "
+        "fails the Pod with an Event that names the field. A field that is not listed is newer than this version: "
+        "it has no effect and is warned about.\n\n"
+        "| field | outcome | note |\n|---|---|---|\n"
+    )
+    return head + "".join(_line(row) for row in ROWS)
+
+
+def _line(row: Row) -> str:
+    scope = f" ({', '.join(row.drivers)})" if row.drivers else ""
+    return f"| `{row.path}` | {row.verdict}{scope} | {row.note.replace('|', chr(92) + '|')} |\n"
+
+
+def _concerned(path: str, drivers: Mapping[str, str]) -> set[str]:
+    container = _OF_CONTAINER.match(path)
+    return {drivers[container[1]]} if container and container[1] in drivers else set(drivers.values())
+
+
+def _unsupported(spec: object) -> Iterator[str]:
+    if not isinstance(spec, Mapping):
+        return
+    yield from _scan(spec, _SPEC_ROWS, SPEC)
+    yield from _scan(spec.get("securityContext"), _SPEC_SECURITY_ROWS, SPEC_SECURITY)
+    for container in _objects(spec.get("containers")):
+        path = f"spec.containers[{container.get('name')}]."
+        yield from _scan(container, _CONTAINER_ROWS, path)
+        yield from _scan(container.get("securityContext"), _CONTAINER_SECURITY_ROWS, f"{path}securityContext.")
+        claimed = container.get("resources")
+        if isinstance(claimed, Mapping) and claimed.get("claims"):
+            yield f"{path}resources.claims"
+
+
+def _scan(fields: object, table: Rows, prefix: str) -> Iterator[str]:
+    if not isinstance(fields, Mapping):
+        return
+    for name, value in fields.items():
+        row = table.get(name)
+        if row is not None and (row.verdict in _PASSES or row.harmless(value)):
+            continue
+        if name == "volumes" and prefix == SPEC:
+            yield from (
+                f"spec.volumes[{volume.get('name')}]" for volume in _objects(value) if not _is_injected_token(volume)
+            )
+        elif row is not None or value:
+            yield f"{prefix}{name}"
+
+
+def _is_injected_token(volume: Mapping[str, Any]) -> bool:
+    projected = volume.get("projected")
+    return str(volume.get("name", "")).startswith(INJECTED) and isinstance(projected, Mapping)
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []

@@ -1,0 +1,1 @@
+"""Kubernetes' API: the connection, what follows it, and what writes to it."""

@@ -1,0 +1,347 @@
+"""The connection to the API server: who we are to it, TLS, timeouts, and its refusals as our errors.
+
+kubernetes_asyncio reads kubeconfigs, ServiceAccounts and exec plugins; the requests are our own, for its client
+resolves proxies in a thread for every request, has no timeouts, and logs bodies at DEBUG. Nothing here logs a body or
+a header. Requests and watches have a connector each, so that watches never starve patches.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import structlog
+from kubernetes_asyncio.client import Configuration
+from kubernetes_asyncio.config import ConfigException, load_incluster_config, load_kube_config
+from yaml import YAMLError
+from yarl import URL
+
+from vnode import __version__
+from vnode.errors import Denied, Unavailable
+from vnode.kube.answers import failure
+from vnode.kube.api import JSON
+from vnode.kube.errors import Silent
+
+_log = structlog.get_logger(__name__)
+
+_CONNECT_SECONDS = 5.0
+_FIRST_BYTE_SECONDS = 30.0
+# The API server sends a bookmark about once a minute; two missing ones mean that nobody is there.
+_SILENCE_SECONDS = 130.0
+# Below the 90 s after which the API server closes an idle connection, so that we never write into a closing one.
+_KEEPALIVE_SECONDS = 60.0
+_RENEW_SECONDS = 60.0
+_RENEW_AFTER_401_SECONDS = 10.0
+# The greatest object that etcd takes by default is 1.5 MiB; a line that outgrows this is not an object.
+_LINE_LIMIT = 16 * 2**20
+_PLUGIN_MESSAGE_LIMIT = 300
+# How the library says that a kubeconfig is malformed.
+_MALFORMED = (ConfigException, OSError, YAMLError, AssertionError, AttributeError, KeyError, TypeError, ValueError)
+
+
+class Connection:
+    """Requests and watches to one API server; made by `connect`."""
+
+    def __init__(
+        self,
+        credentials: "_Credentials",
+        requests: aiohttp.ClientSession,
+        watches: aiohttp.ClientSession,
+        watch_silence: float,
+    ) -> None:
+        self._credentials = credentials
+        self._requests = requests
+        self._watches = watches
+        self._watch_silence = watch_silence
+        self._open_watches = 0
+
+    @property
+    def open_watches(self) -> int:
+        """How many watches are open now, for metrics: each holds a socket."""
+        return self._open_watches
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = JSON,
+        within: float = 60.0,
+    ) -> bytes:
+        """Send one request and return the body of its answer.
+
+        `path` is ready for the wire (quoted); `within` bounds the whole in seconds, the wait for a free connection
+        included. Raises Denied, NotFound, Conflict, Rejected and their subclasses of `vnode.kube.errors` for what the
+        server says, and Unavailable when it says nothing or is not well; whether a write was applied is then unknown.
+        """
+        headers = await self._headers(content_type if body is not None else None)
+        timeout = aiohttp.ClientTimeout(
+            total=within, sock_connect=_CONNECT_SECONDS, sock_read=min(within, _FIRST_BYTE_SECONDS)
+        )
+        try:
+            async with self._requests.request(
+                method, self._url(path, query), data=body, headers=headers, timeout=timeout, **self._options
+            ) as response:
+                answer = await response.read()
+                self._judge(method, path, response, answer)
+                return answer
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            raise _unavailable(method, path, problem) from problem
+
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        """Yield the lines of a watch, without their line ends, until the server ends it.
+
+        Raises as `request`; Silent when nothing came for 130 s, Unavailable when the stream breaks or ends within a
+        line.
+        """
+        headers = await self._headers(None)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=self._watch_silence)
+        self._open_watches += 1
+        try:
+            async with asyncio.timeout(_FIRST_BYTE_SECONDS):
+                response = await self._watches.get(
+                    self._url(path, query), headers=headers, timeout=timeout, **self._options
+                )
+            async with response:
+                if response.status >= 300:  # noqa: PLR2004 - HTTP: everything above 2xx is no answer
+                    self._judge("WATCH", path, response, await response.read())
+                async for line in _lines(response.content):
+                    yield line
+        except aiohttp.SocketTimeoutError as problem:
+            raise Silent(f"WATCH {path}: nothing came for {self._watch_silence:g} s") from problem
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            raise _unavailable("WATCH", path, problem) from problem
+        finally:
+            self._open_watches -= 1
+
+    async def _headers(self, content_type: str | None) -> dict[str, str]:
+        headers = {} if content_type is None else {"Content-Type": content_type}
+        authorization = await self._credentials.authorization()
+        if authorization:
+            headers["Authorization"] = authorization
+        return headers
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
+        target = f"{self._credentials.host}{path}"
+        return URL(f"{target}?{urlencode(query)}" if query else target, encoded=True)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return self._credentials.options
+
+    def _judge(self, method: str, path: str, response: aiohttp.ClientResponse, answer: bytes) -> None:
+        if response.status < 300:  # noqa: PLR2004 - HTTP: 2xx
+            return
+        if response.status == 401:  # noqa: PLR2004 - HTTP: Unauthorized
+            # A certificate is presented once per connection: without this one the next attempt shows the new one.
+            response.close()
+            self._credentials.refused()
+        raise failure(method, path, response.status, answer, response.headers.get("Retry-After"))
+
+
+@asynccontextmanager
+async def connect(
+    kubeconfig: str | None,
+    *,
+    context: str | None = None,
+    max_requests: int = 32,
+    watch_silence: float = _SILENCE_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+) -> AsyncIterator[Connection]:
+    """Open a connection as the user of a kubeconfig (a path, or several joined as in `KUBECONFIG`).
+
+    Without one: as the ServiceAccount of the Pod that we run in. `max_requests` bounds the requests in flight; watches
+    are not bounded. Nothing is sent yet. Raises Denied when the credentials cannot be read.
+    """
+    credentials = _Credentials(kubeconfig, context, clock)
+    await credentials.load()
+    async with _session(credentials, max_requests) as requests, _session(credentials, 0) as watches:
+        yield Connection(credentials, requests, watches, watch_silence)
+
+
+def _session(credentials: "_Credentials", limit: int) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=limit, ssl=credentials.tls, keepalive_timeout=_KEEPALIVE_SECONDS)
+    # trust_env makes aiohttp look for proxies in a thread, for every request; a kubeconfig's proxy-url is honoured.
+    return aiohttp.ClientSession(
+        connector=connector,
+        trust_env=False,
+        headers={"User-Agent": f"vnode/{__version__}", "Accept": JSON},
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Split a stream into lines; ours, for aiohttp's readline refuses lines beyond its buffer."""
+    rest: list[bytes] = []
+    length = 0
+    async for chunk in content.iter_any():
+        *whole, tail = chunk.split(b"\n")
+        if whole:
+            rest.append(whole[0])
+            yield b"".join(rest)
+            rest, length = [], 0
+            for line in whole[1:]:
+                yield line
+        if tail:
+            rest.append(tail)
+            length += len(tail)
+        if length > _LINE_LIMIT:
+            raise aiohttp.ClientPayloadError(f"a line is longer than {_LINE_LIMIT} bytes")
+    if rest:
+        raise aiohttp.ClientPayloadError("the stream ended within a line")
+
+
+def _unavailable(method: str, path: str, problem: Exception) -> Unavailable:
+    reason = str(problem) or type(problem).__name__
+    if isinstance(problem, TimeoutError):
+        reason = "no answer in time"
+    return Unavailable(f"{method} {path}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files that TLS was set up from, with the times of their last change."""
+
+    paths: tuple[str | None, ...]
+    changed: tuple[float, ...]
+
+
+class _Credentials:
+    """Where the API server is and who we are to it, kept fresh: tokens, exec plugins and certificates all rotate."""
+
+    def __init__(self, kubeconfig: str | None, context: str | None, clock: Callable[[], float]) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._clock = clock
+        self._configuration = Configuration()
+        self._loader: Any = None
+        self._read_at: tuple[float, ...] = ()
+        self._files: _Files | None = None
+        self._renew_at = 0.0
+        self._loaded_at = 0.0
+        self.tls: ssl.SSLContext | bool = True
+
+    async def load(self) -> None:
+        """Read everything for the first time; raises Denied, in words that hold no secret."""
+        try:
+            await self._read()
+            if self.host.startswith("https:"):
+                self.tls = self._tls()
+        except _MALFORMED as problem:
+            raise Denied(f"no credentials for Kubernetes: {_harmless(problem)}") from None
+
+    @property
+    def host(self) -> str:
+        """The API server's base URL."""
+        return str(self._configuration.host)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What each request needs to know besides its own matter."""
+        options: dict[str, Any] = {"allow_redirects": False}
+        if self._configuration.proxy:
+            options["proxy"] = self._configuration.proxy
+        if self._configuration.tls_server_name:
+            options["server_hostname"] = self._configuration.tls_server_name
+        return options
+
+    async def authorization(self) -> str:
+        """The value of the Authorization header, "" for none; files are looked at once a minute."""
+        try:
+            if self._clock() >= self._renew_at:
+                # Set first: whoever asks while a slow plugin runs goes on with what there is.
+                self._renew_at = self._clock() + _RENEW_SECONDS
+                await self._renew()
+            hook: Any = self._configuration.refresh_api_key_hook
+            if hook is not None:
+                hook(self._configuration)
+        except _MALFORMED as problem:
+            _log.warning("the credentials for Kubernetes were not renewed", problem=_harmless(problem))
+        return str(self._configuration.api_key.get("BearerToken", "")).strip()
+
+    def refused(self) -> None:
+        """The server said 401: read everything anew before the next request, but do not run a plugin in a loop."""
+        if self._clock() - self._loaded_at >= _RENEW_AFTER_401_SECONDS:
+            self._loader = None
+            self._renew_at = 0.0
+
+    async def _renew(self) -> None:
+        if self._loader is None or self._read_at != self._kubeconfig_times():
+            await self._read()
+        elif not self._plugin_without_expiry():
+            await self._loader.load_and_set(self._configuration)
+        if isinstance(self.tls, ssl.SSLContext):
+            self._load_files(self.tls)
+
+    async def _read(self) -> None:
+        self._loaded_at = self._clock()
+        self._renew_at = self._loaded_at + _RENEW_SECONDS
+        if self._kubeconfig is None:
+            load_incluster_config(client_configuration=self._configuration)  # type: ignore[no-untyped-call]
+            self._loader = _InCluster()
+            return
+        self._read_at = self._kubeconfig_times()
+        if not self._read_at:
+            raise FileNotFoundError(f"there is no kubeconfig {self._kubeconfig}")
+        # persist_config: a user's kubeconfig is not ours to write.
+        self._loader = await load_kube_config(
+            config_file=self._kubeconfig,
+            context=self._context,
+            client_configuration=self._configuration,
+            persist_config=False,
+        )
+
+    def _kubeconfig_times(self) -> tuple[float, ...]:
+        paths = [Path(part).expanduser() for part in (self._kubeconfig or "").split(":") if part]
+        return tuple(path.stat().st_mtime for path in paths if path.exists())
+
+    def _plugin_without_expiry(self) -> bool:
+        # As client-go: what comes without an expiry is used until the server refuses it.
+        user = self._loader._user  # noqa: SLF001 - the library's own refresh_token asks it the same way
+        return user is not None and "exec" in user and not hasattr(self._loader, "exec_plugin_expiry")
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._configuration.ssl_ca_cert)
+        # Go, which made the cluster's certificates, does not ask for the extensions that this flag demands.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if not self._configuration.verify_ssl:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        self._load_files(context)
+        return context
+
+    def _load_files(self, context: ssl.SSLContext) -> None:
+        """Load rotated certificates into the context in use; connections made from now on show them."""
+        configuration = self._configuration
+        paths = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
+        files = _Files(paths, tuple(Path(path).stat().st_mtime for path in paths if path))
+        if files == self._files:
+            return
+        if configuration.ssl_ca_cert:
+            context.load_verify_locations(configuration.ssl_ca_cert)
+        if configuration.cert_file:
+            context.load_cert_chain(configuration.cert_file, configuration.key_file)
+        self._files = files
+
+
+class _InCluster:
+    """Stands for a loader where a hook re-reads the token's file by itself."""
+
+    _user = None
+
+    async def load_and_set(self, configuration: Configuration) -> None:
+        """Nothing to do: the hook does it."""
+
+
+def _harmless(problem: Exception) -> str:
+    """What went wrong, without the kubeconfig entry, token included, that the library appends in braces."""
+    text = str(problem).partition("{")[0][:_PLUGIN_MESSAGE_LIMIT]
+    return text if text and isinstance(problem, ConfigException | OSError) else type(problem).__name__

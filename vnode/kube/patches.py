@@ -1,0 +1,63 @@
+"""Writes to Pods: their status, and their removal once they ended."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from translators.records.pods import Pod
+from translators.support import decode_pod
+from vnode.errors import Conflict, NotFound
+from vnode.kube.api import STRATEGIC_MERGE_PATCH, Requests, decode_object, encode
+
+_FOREIGN = "a status patch carries metadata.uid and status only: the API server would write any other metadata too"
+
+
+class PodWriter:
+    """Writes to Pods by name, each write with the UID as its precondition."""
+
+    def __init__(self, connection: Requests, decode: Callable[[Mapping[str, Any]], Pod] = decode_pod) -> None:
+        self._connection = connection
+        self._decode = decode
+
+    async def patch_status(self, namespace: str, name: str, body: Mapping[str, Any]) -> Pod:
+        """PATCH the status by strategic merge and return the Pod as it is now.
+
+        `body` is `{"metadata": {"uid": …}, "status": {…}}` and nothing else. Raises NotFound when the Pod is gone, and
+        its subclass Replaced when another Pod bears its name; Conflict when it should be read again; Invalid (a
+        Rejected) when the API refuses the status, which is a bug of ours.
+        """
+        if set(body) != {"metadata", "status"} or set(body["metadata"]) != {"uid"}:
+            raise ValueError(_FOREIGN)
+        answer = await self._connection.request(
+            "PATCH", f"{_path(namespace, name)}/status", body=encode(body), content_type=STRATEGIC_MERGE_PATCH
+        )
+        return self._decode(decode_object(answer))
+
+    async def get(self, namespace: str, name: str) -> Pod | None:
+        """The Pod that bears this name now; None when there is none."""
+        try:
+            return self._decode(decode_object(await self._connection.request("GET", _path(namespace, name))))
+        except NotFound:
+            return None
+
+    async def delete(self, namespace: str, name: str, uid: str) -> None:
+        """DELETE an ended Pod without grace.
+
+        Returns when there is nothing left to ask for: also when the Pod is gone (404) or replaced by another one of
+        its name (409 on the UID). A return does not mean that the object is gone: finalizers may hold it, so wait for
+        DELETED and do not repeat this meanwhile.
+        """
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "gracePeriodSeconds": 0,
+            "preconditions": {"uid": uid},
+        }
+        try:
+            await self._connection.request("DELETE", _path(namespace, name), body=encode(body))
+        except (NotFound, Conflict):
+            return
+
+
+def _path(namespace: str, name: str) -> str:
+    return f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(name, safe='')}"

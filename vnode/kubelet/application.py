@@ -1,0 +1,67 @@
+"""The paths of the kubelet API and who answers them, all behind one gate."""
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from vnode.kubelet.health import Introspection
+from vnode.kubelet.logs import ContainerLogs
+from vnode.kubelet.pods import PodLists
+
+_POD = "/{namespace}/{pod}"
+_CONTAINER = _POD + "/{container}"
+_CONTAINER_BY_UID = _POD + "/{uid}/{container}"
+
+#: What kubectl and agents may ask for and we cannot do: (path, what it is).
+_MISSING = (
+    ("/exec" + _CONTAINER, "kubectl exec"),
+    ("/exec" + _CONTAINER_BY_UID, "kubectl exec"),
+    ("/attach" + _CONTAINER, "kubectl attach"),
+    ("/attach" + _CONTAINER_BY_UID, "kubectl attach"),
+    ("/portForward" + _POD, "kubectl port-forward"),
+    ("/portForward" + _POD + "/{uid}", "kubectl port-forward"),
+    ("/run" + _CONTAINER, "running a command in a container"),
+    ("/run" + _CONTAINER_BY_UID, "running a command in a container"),
+    ("/stats/summary", "the summary of statistics"),
+    ("/metrics/resource", "resource metrics (kubectl top)"),
+)
+
+
+def build_application(
+    gate: Middleware, *, logs: ContainerLogs, pods: PodLists, introspection: Introspection
+) -> web.Application:
+    """The whole API."""
+    application = web.Application(middlewares=[_plain_errors, gate])
+    answers: tuple[tuple[str, Handler], ...] = (
+        ("/containerLogs" + _CONTAINER, logs.handle),
+        ("/pods", pods.pods),
+        ("/runningpods/", pods.running),
+        ("/healthz", introspection.healthz),
+        ("/healthz/ping", introspection.ping),
+        ("/healthz/log", introspection.ping),
+        ("/healthz/syncloop", introspection.healthz),
+        ("/configz", introspection.configz),
+        ("/metrics", introspection.metrics),
+    )
+    for path, handler in answers:
+        application.router.add_get(path, handler, allow_head=False)
+    for path, subject in _MISSING:
+        application.router.add_route("*", path, _missing(subject))
+    return application
+
+
+@web.middleware
+async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Unknown paths and methods in the words of a kubelet."""
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        return web.Response(status=404, text="404: Page Not Found")
+    except web.HTTPMethodNotAllowed as error:
+        return web.Response(status=405, text="405: Method Not Allowed", headers={"Allow": error.headers["Allow"]})
+
+
+def _missing(subject: str) -> Handler:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=501, text=f"{subject} is not supported yet by this virtual node.")
+
+    return answer

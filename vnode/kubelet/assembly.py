@@ -1,0 +1,78 @@
+"""The kubelet API as the app starts it: certificate, authority, gate and answers, put together."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from vnode.kubelet.application import build_application
+from vnode.kubelet.authentication import Authenticator
+from vnode.kubelet.authorization import Authorizer
+from vnode.kubelet.certificate import FileCertificate, SelfSignedCertificate, ServingCertificate
+from vnode.kubelet.client_authority import ClientAuthority, ClusterAuthority, FileAuthority
+from vnode.kubelet.directory import PodDirectory
+from vnode.kubelet.gate import gate
+from vnode.kubelet.health import Introspection
+from vnode.kubelet.log_slots import LogSlots
+from vnode.kubelet.log_source import SETTLED_AFTER, NomadLogSources, RunEnds
+from vnode.kubelet.logs import ContainerLogs
+from vnode.kubelet.pods import PodLists
+from vnode.kubelet.requests import KubernetesRequests
+from vnode.kubelet.server import KubeletServer, serve
+from vnode.kubelet.tls import TlsSource
+from vnode.nomad.logs import NomadLogs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubeletSettings:
+    """Where the API listens and with which files; without a certificate it signs its own."""
+
+    node: str
+    address: str
+    port: int
+    certificate: Path | None = None
+    key: Path | None = None
+    client_ca_file: Path | None = None
+
+
+@asynccontextmanager
+async def kubelet_api(
+    settings: KubeletSettings,
+    kubernetes: KubernetesRequests,
+    pods: PodDirectory,
+    logs: NomadLogs,
+    runs: RunEnds,
+    registry: CollectorRegistry,
+) -> AsyncIterator[KubeletServer]:
+    """Serve the API while the context lasts; raises OSError when port or certificate cannot be had."""
+    sources = NomadLogSources(logs, pods, runs, lambda: asyncio.sleep(SETTLED_AFTER))
+    application = build_application(
+        gate(Authenticator(kubernetes, time.monotonic), Authorizer(kubernetes, settings.node, time.monotonic)),
+        logs=ContainerLogs(pods, sources, LogSlots(), _now),
+        pods=PodLists(pods),
+        introspection=Introspection(registry=registry, configuration={"port": settings.port}),
+    )
+    tls = TlsSource(_certificate(settings), _authority(settings, kubernetes))
+    async with serve(application, tls, host=settings.address, port=settings.port) as server:
+        yield server
+
+
+def _certificate(settings: KubeletSettings) -> ServingCertificate:
+    if settings.certificate is not None and settings.key is not None:
+        return FileCertificate(settings.certificate, settings.key)
+    return SelfSignedCertificate(settings.node, [settings.address], _now)
+
+
+def _authority(settings: KubeletSettings, kubernetes: KubernetesRequests) -> ClientAuthority:
+    if settings.client_ca_file is not None:
+        return FileAuthority(settings.client_ca_file)
+    return ClusterAuthority(kubernetes)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,34 @@
+"""What vnode counts and times about itself, in a registry of its own."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_MILLISECONDS = (1, 2, 5, 10, 15, 20, 30, 40, 60, 80, 100, 150, 250, 500, 1000)
+_BUCKETS = tuple(value / 1000 for value in _MILLISECONDS)
+
+
+class Metrics:
+    """All series of the process; names are documented in docs/operations.md."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.actions = Counter(
+            "vnode_actions", "Actions carried out by the reconciler.", ["action"], registry=self.registry
+        )
+        self.failures = Counter(
+            "vnode_round_failures", "Rounds that ended in an error.", ["kind"], registry=self.registry
+        )
+        self.rounds = Counter("vnode_rounds", "Looks taken at a Pod.", registry=self.registry)
+        self.waiting = Gauge("vnode_queue_length", "Pods that wait to be looked at.", registry=self.registry)
+        self.pods = Gauge("vnode_pods", "Pods of the virtual Node.", registry=self.registry)
+        self.status_latency = Histogram(
+            "vnode_status_latency_seconds",
+            "From an allocation's line on the event stream to the answered status patch.",
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.submission_latency = Histogram(
+            "vnode_submission_latency_seconds",
+            "From a Pod's line on the watch to Nomad's answer to its registration.",
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )

@@ -1,0 +1,40 @@
+"""The record of one virtual Node: what is decided about it before anything is known of Nomad."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from translators.clients_to_node import PROVIDER_TAINT
+from translators.records.nodes import Taint
+
+_ZONE_LABEL = "topology.kubernetes.io/zone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualNode:
+    """One Node and the part of Nomad behind it.
+
+    `address` and `port` are where its kubelet API answers. `zone`, if set, overrules the zone that follows from region
+    and node pool; never put a virtual Node into a zone of real ones, for the controller manager stops evictions in a
+    zone most of whose Nodes are down. `labels` and `annotations` come on top of those that every virtual Node has.
+    """
+
+    name: str
+    address: str
+    port: int = 10250
+    region: str = "global"
+    datacenters: tuple[str, ...] = ("*",)
+    node_pool: str = "default"
+    zone: str = ""
+    taints: tuple[Taint, ...] = (PROVIDER_TAINT,)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def provider_id(self) -> str:
+        """`spec.providerID`, which can never be changed once it is set."""
+        return f"nomad://{self.region}/{self.name}"
+
+    @property
+    def own_labels(self) -> dict[str, str]:
+        """The configured labels, which overrule those that follow from Nomad's facts."""
+        return {**({_ZONE_LABEL: self.zone} if self.zone else {}), **self.labels}

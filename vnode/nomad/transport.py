@@ -1,0 +1,141 @@
+"""HTTP to Nomad: one sticky server of several, a connection budget, an identity that follows its files."""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from vnode.errors import Denied
+from vnode.nomad.budget import RequestBudget, StreamBudget
+from vnode.nomad.channel import Call, Channel, Elsewhere, Reply, Stream
+from vnode.nomad.credentials import Credentials
+from vnode.nomad.settings import NomadSettings
+
+__all__ = ["NomadSettings", "Reply", "Stream", "Transport", "connect"]
+
+T = TypeVar("T")
+Query = Mapping[str, str | Sequence[str]]
+
+
+class Transport:
+    """Requests and streams to Nomad; made by `connect`.
+
+    A server that cannot be reached or knows no leader is left for the next address, for good: whoever holds a
+    stream from the server that was left sees it by `address`, and must open a new one, for a server that lost its
+    cluster keeps its streams open and silent.
+    """
+
+    def __init__(self, settings: NomadSettings, credentials: Credentials) -> None:
+        self.region = settings.region
+        self.streams = StreamBudget()
+        self._budget = RequestBudget()
+        self._credentials = credentials
+        self._server_name = settings.tls_server_name
+        self._addresses = tuple(address.rstrip("/") for address in settings.addresses)
+        self._current = 0
+        self._channel: Channel | None = None
+
+    @property
+    def address(self) -> str:
+        """The server in use."""
+        return self._addresses[self._current]
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        *,
+        body: bytes = b"",
+        control: bool = False,
+        compressed: bool = False,
+    ) -> Reply:
+        """One exchange; `path` is quoted already, empty values of `query` are left out.
+
+        `control` traffic (stop, status, variables) never waits for other traffic. A read that fails is tried at
+        every address, a write only where it cannot have been applied. Raises the kinds of `vnode.errors`.
+        """
+        call = Call(method=method, target=self._target(path, query), body=body, compressed=compressed)
+
+        async def exchange(channel: Channel) -> Reply:
+            return await self._failing_over(lambda address: channel.exchange(address, call), repeatable=method == "GET")
+
+        async with self._budget.request(control=control):
+            return await self._with_fresh_identity(exchange)
+
+    @asynccontextmanager
+    async def stream(self, path: str, query: Query, *, silence: float | None) -> AsyncIterator[Stream]:
+        """An answer that is read while it arrives; after `silence` seconds without a byte it counts as broken.
+
+        Logs and exec sessions hold `streams.stream()` around it. Raises the kinds of `vnode.errors`.
+        """
+        call = Call(method="GET", target=self._target(path, query), read=silence)
+        async with AsyncExitStack() as opened:
+
+            async def open_stream(channel: Channel) -> Stream:
+                return await self._failing_over(
+                    lambda address: opened.enter_async_context(channel.stream(address, call)), repeatable=True
+                )
+
+            yield await self._with_fresh_identity(open_stream)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        if self._channel:
+            await self._channel.retire()
+
+    def _target(self, path: str, query: Query | None) -> str:
+        given = {name: value for name, value in {"region": self.region, **(query or {})}.items() if value}
+        return f"{path}?{urlencode(given, doseq=True)}" if given else path
+
+    async def _failing_over(self, attempt: Callable[[str], Awaitable[T]], *, repeatable: bool) -> T:
+        for attempts_left in reversed(range(len(self._addresses))):
+            at = self._current
+            try:
+                return await attempt(self._addresses[at])
+            except Elsewhere as failure:
+                if self._current == at:
+                    self._current = (at + 1) % len(self._addresses)
+                if not attempts_left or not (repeatable or failure.unapplied):
+                    raise failure.error from None
+        raise AssertionError("unreachable: settings hold at least one address")
+
+    async def _with_fresh_identity(self, run: Callable[[Channel], Awaitable[T]]) -> T:
+        """A token or certificate may have been replaced a moment ago: look before Denied is believed."""
+        channel = await self._channel_for_now()
+        try:
+            return await run(channel)
+        except Denied:
+            await self._credentials.reread()
+            fresh = await self._channel_for_now()
+            if fresh is channel:
+                raise
+            return await run(fresh)
+
+    async def _channel_for_now(self) -> Channel:
+        identity = await self._credentials.identity()
+        old = self._channel
+        if old and old.identity is identity:
+            return old
+        self._channel = new = Channel(identity, self._server_name)
+        if old:
+            await old.retire()
+        return new
+
+
+@asynccontextmanager
+async def connect(
+    settings: NomadSettings, now: Callable[[], float] = time.monotonic
+) -> AsyncGenerator[Transport, None]:
+    """A transport for as long as the context lasts; no request is made yet.
+
+    Raises OSError (ssl.SSLError among them) or ValueError when token or certificate files cannot be used.
+    """
+    credentials = Credentials(settings, now)
+    await credentials.identity()
+    transport = Transport(settings, credentials)
+    try:
+        yield transport
+    finally:
+        await transport.aclose()

@@ -1,0 +1,123 @@
+"""What a decision can ask for: one record a kind of write or read, carried out in order by the reconciler."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from translators.allocation_to_status import EventNote
+from translators.records.allocations import AllocationId
+from translators.records.jobs import Job, JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Create the Pod's job; it is an error of no consequence if it exists already."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ask Nomad to end the job's tasks with their kill timeout."""
+
+    namespace: str
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Remove a job whose tasks have all ended, and with it its allocations and logs."""
+
+    namespace: str
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Send SIGKILL to one task, because a grace period shorter than its kill timeout is over."""
+
+    allocation: AllocationId
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatchStatus:
+    """Write the Pod's status; `failed_for` names the reason when it fails the Pod, for its owner's back-off."""
+
+    body: Mapping[str, Any]
+    failed_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePod:
+    """Let the Pod object leave the API, with grace period 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Record an Event about the Pod."""
+
+    event: EventNote
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Change what we remember of the Pod, see `vnode.view.observation.Memory`."""
+
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmAbsence:
+    """Ask the API for the Pod of a job, before its absence from a list is believed."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureLogs:
+    """Find where the next run of a task begins in its log files, while nothing is written to them."""
+
+    allocation: AllocationId
+    task: str
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """Read the job, its allocations and evaluations, for what we know of them is incomplete."""
+
+    namespace: str
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop what we know of a UID that is gone on both sides."""
+
+
+Action = (
+    Register
+    | Stop
+    | Purge
+    | Kill
+    | PatchStatus
+    | DeletePod
+    | Note
+    | Remember
+    | ConfirmAbsence
+    | MeasureLogs
+    | Reread
+    | Forget
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Actions in order, when to look again if nothing happens until then, and why in a few words for the log."""
+
+    why: str
+    actions: tuple[Action, ...] = ()
+    wake_at: datetime | None = None

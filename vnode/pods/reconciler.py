@@ -1,0 +1,298 @@
+"""The hands of the decisions: workers that take a UID, observe, decide, and carry the actions out in order.
+
+The first failure ends a round. A successful write is folded into the view before the key is released, so that
+nothing is sent twice for want of an echo.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+
+from translators.allocation_to_status import EventNote
+from translators.container_id import ContainerId, LogPosition
+from translators.errors import Finding
+from translators.identity import owner_of
+from translators.records.allocations import Allocation, Evaluation
+from translators.records.jobs import Job, JobId, JobRegistration, JobStub
+from translators.records.pods import Pod, PodUid
+from vnode.errors import Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
+from vnode.metrics import Metrics
+from vnode.nomad.errors import NamespaceMissing
+from vnode.pods import actions
+from vnode.pods.actions import Action, Decision
+from vnode.pods.decide import Circumstances, decide
+from vnode.pods.queue import KeyedQueue
+from vnode.view.observation import JobFacts, Observation
+from vnode.view.view import View
+
+_log = structlog.get_logger(__name__)
+
+#: How loudly each kind of failure is told.
+_KINDS: dict[type[Exception], int] = {
+    Conflict: logging.INFO,
+    Unavailable: logging.WARNING,
+    Denied: logging.ERROR,
+    NotFound: logging.WARNING,
+    Rejected: logging.ERROR,
+}
+
+
+class PodApi(Protocol):
+    """The writes to a Pod, and the one read that confirms its absence."""
+
+    async def patch_status(self, namespace: str, name: str, body: Mapping[str, Any]) -> Pod:
+        """Patch the status and return the Pod as the API holds it now."""
+
+    async def delete(self, namespace: str, name: str, uid: str) -> None:
+        """Delete with grace period 0; a Pod that is gone already is fine."""
+
+    async def get(self, namespace: str, name: str) -> Pod | None:
+        """Read the Pod."""
+
+
+class JobApi(Protocol):
+    """What the reconciler asks of Nomad."""
+
+    async def register(self, job: Job) -> JobRegistration:
+        """Create the job; Conflict if it exists."""
+
+    async def stop(self, namespace: str, job_id: str) -> JobRegistration:
+        """Stop the job; fine if it is gone."""
+
+    async def purge(self, namespace: str, job_id: str) -> JobRegistration:
+        """Remove the job; fine if it is gone."""
+
+    async def signal(self, allocation_id: str, task: str, signal: str) -> None:
+        """Send a signal to a task; NotFound or Conflict if it does not run."""
+
+    async def job(self, namespace: str, job_id: str) -> JobStub | None:
+        """Read the job."""
+
+    async def job_allocations(self, namespace: str, job_id: str) -> list[Allocation]:
+        """Read the allocations of the job."""
+
+    async def job_evaluations(self, namespace: str, job_id: str) -> list[Evaluation]:
+        """Read the evaluations of the job."""
+
+
+class Events(Protocol):
+    """Where Events about Pods go; it never blocks."""
+
+    def record(self, pod: Pod, event: EventNote) -> None:
+        """Take over an Event to be written."""
+
+
+class LogMeter(Protocol):
+    """Finds the position at which the log files of a task end."""
+
+    async def position(self, allocation_id: str, task: str) -> LogPosition:
+        """Where the next byte of both streams will be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peers:
+    """Everything outside of us that a round touches."""
+
+    pods: PodApi
+    jobs: JobApi
+    events: Events
+    logs: LogMeter
+
+
+class Reconciler:
+    """Carries decisions out, one UID at a time.
+
+    `circumstances` gives what a decision about a Pod of a Kubernetes namespace rests on, or None while that is
+    not known yet (clients not listed, Nomad namespace not followed): whoever completes it adds the UID again.
+    `now` is wall time, `clock` monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        view: View,
+        queue: KeyedQueue[PodUid],
+        peers: Peers,
+        circumstances: Callable[[str], Circumstances | None],
+        metrics: Metrics,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+    ) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._view = view
+        self._queue = queue
+        self._peers = peers
+        self._circumstances = circumstances
+        self._now = now
+
+    async def work(self) -> None:
+        """Take UIDs for ever; several of these run side by side."""
+        while True:
+            uid = await self._queue.get()
+            try:
+                await self._attempt(uid)
+            finally:
+                self._queue.done(uid)
+
+    async def _attempt(self, uid: PodUid) -> None:
+        try:
+            await self.round(uid)
+        except Unavailable as error:
+            self._retry(uid, error, at_least=error.retry_after or 0.0)
+        except PeerError as error:
+            self._retry(uid, error)
+        except Exception as error:  # noqa: BLE001 - a defect met with one Pod must not end the work on the others
+            self._retry(uid, error)
+            _log.exception("a defect of vnode, please report it", uid=uid)
+        else:
+            self._queue.succeeded(uid)
+
+    def _retry(self, uid: PodUid, error: Exception, at_least: float = 0.0) -> None:
+        kind = next((kind for kind in _KINDS if isinstance(error, kind)), Exception)
+        delay = self._queue.failed(uid, at_least=at_least)
+        self._metrics.failures.labels(kind.__name__).inc()
+        _log.log(_KINDS.get(kind, logging.ERROR), "a round failed", uid=uid, error=str(error), retry_in=delay)
+
+    async def round(self, uid: PodUid) -> None:
+        """Look at one UID, decide, and do what was decided."""
+        observation = self._view.observation(uid)
+        circumstances = self._circumstances(_namespace(observation))
+        if circumstances is None:
+            return
+        decision = decide(observation, circumstances, self._now())
+        self._tell(observation, decision)
+        self._metrics.rounds.inc()
+        for action in decision.actions:
+            await self._perform(action, observation)
+            self._metrics.actions.labels(type(action).__name__).inc()
+        if decision.wake_at is not None:
+            self._queue.add_after(uid, (decision.wake_at - self._now()).total_seconds())
+
+    def _tell(self, observation: Observation, decision: Decision) -> None:
+        if not decision.actions:
+            return
+        kinds = [type(action).__name__ for action in decision.actions]
+        _log.debug(decision.why, uid=observation.uid, actions=kinds)
+
+    async def _perform(self, action: Action, observation: Observation) -> None:  # noqa: C901 - one arm an action
+        uid, view, peers = observation.uid, self._view, self._peers
+        match action:
+            case actions.Register(job):
+                await self._register(job, observation)
+            case actions.Stop(namespace, job_id):
+                reply = await peers.jobs.stop(namespace, job_id)
+                view.jobs.fold_stopped(uid, resolved=not reply.eval_id)
+            case actions.Purge(namespace, job_id):
+                await peers.jobs.purge(namespace, job_id)
+                view.jobs.forget(uid)
+            case actions.Kill():
+                await self._kill(action, observation)
+            case actions.PatchStatus(body, failed_for):
+                await self._patch(observation, body, failed_for)
+            case actions.DeletePod():
+                pod = _pod(observation)
+                await peers.pods.delete(pod.metadata.namespace, pod.metadata.name, uid)
+                view.remember(uid, deleted=True)
+            case actions.Note(event):
+                peers.events.record(_pod(observation), event)
+            case actions.Remember(changes):
+                view.remember(uid, **changes)
+            case actions.ConfirmAbsence(namespace, name):
+                await self._confirm_absence(uid, namespace, name)
+            case actions.MeasureLogs():
+                await self._measure_logs(action, uid)
+            case actions.Reread(namespace, job_id):
+                await self._reread(uid, namespace, job_id)
+            case actions.Forget():
+                view.forget(uid)
+
+    async def _register(self, job: Job, observation: Observation) -> None:
+        uid = observation.uid
+        try:
+            reply = await self._peers.jobs.register(job)
+        except Conflict:
+            await self._reread(uid, job.namespace, JobId(job.id))
+            raise
+        except NamespaceMissing as error:
+            message = f"Nomad has no namespace {job.namespace!r}; an administrator creates it: nomad namespace apply"
+            self._peers.events.record(_pod(observation), EventNote("Warning", "NomadNamespaceMissing", message, ""))
+            raise Unavailable(str(error)) from error
+        except Rejected as error:
+            self._view.remember(uid, refusal=Finding("NomadRejected", "", f"Nomad refuses the job: {error}"))
+            self._queue.add(uid)
+            return
+        except (Unavailable, Denied) as error:
+            self._peers.events.record(_pod(observation), EventNote("Warning", "NomadUnavailable", str(error), ""))
+            raise
+        identity = owner_of(JobStub(id=job.id, meta=job.meta))
+        if identity is None:
+            raise AssertionError(f"a job was translated without its identity: {job.id}")
+        if (read_at := self._view.pods.take_read_at(uid)) is not None:
+            self._metrics.submission_latency.observe(self._clock() - read_at)
+        self._view.jobs.fold(
+            JobFacts(id=JobId(job.id), namespace=job.namespace, identity=identity, modify_index=reply.job_modify_index)
+        )
+        self._queue.add(uid)
+
+    async def _kill(self, action: actions.Kill, observation: Observation) -> None:
+        try:
+            await self._peers.jobs.signal(action.allocation, action.task, "SIGKILL")
+        except (NotFound, Conflict) as error:
+            _log.info("a task ended before it was killed", uid=observation.uid, task=action.task, error=str(error))
+        known = self._view.observation(observation.uid).memory.killed
+        self._view.remember(observation.uid, killed=known | {(action.allocation, action.task)})
+
+    async def _patch(self, observation: Observation, body: Mapping[str, Any], failed_for: str) -> None:
+        pod = _pod(observation)
+        try:
+            patched = await self._peers.pods.patch_status(pod.metadata.namespace, pod.metadata.name, body)
+        except NotFound:
+            return
+        self._view.pods.fold(patched)
+        if (read_at := self._view.jobs.take_read_at(observation.uid)) is not None:
+            self._metrics.status_latency.observe(self._clock() - read_at)
+        if failed_for:
+            self._view.remember_failure(pod, failed_for, self._now())
+
+    async def _measure_logs(self, action: actions.MeasureLogs, uid: PodUid) -> None:
+        try:
+            position = await self._peers.logs.position(action.allocation, action.task)
+        except NotFound:
+            position = None
+        begun = ContainerId(allocation=action.allocation, task=action.task, run=action.run, position=position)
+        known = self._view.observation(uid).memory.positions
+        self._view.remember(uid, positions={**known, action.task: str(begun)})
+        self._queue.add(uid)
+
+    async def _confirm_absence(self, uid: PodUid, namespace: str, name: str) -> None:
+        found = await self._peers.pods.get(namespace, name)
+        if found is None or found.uid != uid:
+            self._view.confirm_absence(uid)
+            self._queue.add(uid)
+
+    async def _reread(self, uid: PodUid, namespace: str, job_id: JobId) -> None:
+        jobs = self._peers.jobs
+        stub = await jobs.job(namespace, job_id)
+        if stub is None:
+            self._view.jobs.replace_one(uid, None, (), ())
+            return
+        allocations = await jobs.job_allocations(namespace, job_id)
+        evaluations = await jobs.job_evaluations(namespace, job_id)
+        self._view.jobs.replace_one(uid, stub, allocations, evaluations)
+
+
+def _pod(observation: Observation) -> Pod:
+    if observation.pod is None:
+        raise AssertionError(f"an action on a Pod was decided without one: {observation.uid}")
+    return observation.pod
+
+
+def _namespace(observation: Observation) -> str:
+    if observation.pod is not None:
+        return observation.pod.metadata.namespace
+    return observation.job.identity.namespace if observation.job is not None else ""

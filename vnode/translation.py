@@ -1,0 +1,82 @@
+"""`vnode translate`: what a manifest would become in Nomad, without asking any server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from translators.errors import Refused
+from translators.namespaces import nomad_namespace
+from translators.pod_to_job import JobContext, translate
+from translators.records.jobs import Job
+from translators.support import decode_pod
+from vnode.settings import Settings
+
+_JOB = TypeAdapter(Job)
+#: Where no Nomad is asked, one CPU counts this many MHz.
+_ASSUMED_MHZ_PER_CORE = 1000.0
+_NIL_UID = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """The job as JSON, or None when the manifest is refused; and what its author should know."""
+
+    job: bytes | None
+    messages: tuple[str, ...]
+
+
+def translate_manifest(document: Any, settings: Settings) -> Translated:
+    """Translate a Pod, or the Pod of a workload's template."""
+    pod = _pod_manifest(document)
+    if pod is None:
+        kind = document.get("kind", "no kind") if isinstance(document, dict) else type(document).__name__
+        return Translated(None, (f"error: expected a Pod or something with a Pod template, found {kind}",))
+    try:
+        decoded = decode_pod(pod)
+        found = translate(decoded, _context(settings, decoded.metadata.namespace), settings.policy)
+    except ValidationError as error:
+        problems = tuple(f"error: {'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        return Translated(None, problems)
+    except Refused as refused:
+        return Translated(None, (f"error: {refused}",))
+    warnings = tuple(f"warning: {finding}" for finding in found.warnings)
+    return Translated(_JOB.dump_json(found.job, by_alias=True, exclude_none=True), warnings)
+
+
+def _pod_manifest(document: Any) -> dict[str, Any] | None:
+    """The Pod that a manifest describes, with the identity that the API server would give it."""
+    if not isinstance(document, dict):
+        return None
+    spec = document.get("spec")
+    if not isinstance(spec, Mapping):
+        return None
+    if document.get("kind") == "CronJob":
+        return _pod_manifest({**spec.get("jobTemplate", {}), "kind": "Job", "metadata": document.get("metadata")})
+    source = document if document.get("kind") == "Pod" else spec.get("template")
+    if not isinstance(source, Mapping):
+        return None
+    outer = document.get("metadata") or {}
+    identity = {"namespace": "default", "name": "pod", "uid": _NIL_UID}
+    metadata = {**identity, **_named(outer), **(source.get("metadata") or {})}
+    return {"metadata": metadata, "spec": source.get("spec") or {}}
+
+
+def _named(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
+
+
+def _context(settings: Settings, namespace: str) -> JobContext:
+    return JobContext(
+        cluster_id=settings.cluster_id or "offline",
+        node_name=settings.node_name,
+        nomad_namespace=nomad_namespace(settings.namespace_map, namespace),
+        region=settings.nomad_region,
+        datacenters=settings.datacenters,
+        node_pool=settings.node_pool,
+        mhz_per_core=settings.mhz_per_core or _ASSUMED_MHZ_PER_CORE,
+        memory_oversubscription=False,
+        default_driver=settings.default_driver,
+        kubernetes_service=settings.kubernetes_endpoint,
+    )

@@ -1,0 +1,171 @@
+"""The Nomad jobs that are ours, with their allocations and evaluations."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from translators.identity import JobIdentity, owner_of, uid_of
+from translators.records.allocations import Allocation, AllocationId, Evaluation
+from translators.records.jobs import JobId, JobStub
+from translators.records.pods import PodUid
+from vnode.view.observation import JobFacts
+
+_STOP = "job-deregister"
+_FINISHED = frozenset({"complete", "failed", "canceled"})
+
+
+class JobStore:
+    """An event stream's sink for jobs: keeps what belongs to our Pods, tells `changed` which UIDs to look at again.
+
+    `is_ours` judges a job's identity: other virtual Nodes, clusters and people may share the Nomad. An allocation
+    is kept when `expects` knows its UID, for its line may overtake the answer to its job's registration.
+    """
+
+    def __init__(
+        self,
+        *,
+        changed: Callable[[PodUid], None],
+        is_ours: Callable[[JobIdentity], bool],
+        expects: Callable[[PodUid], bool],
+    ) -> None:
+        self._changed = changed
+        self._is_ours = is_ours
+        self._expects = expects
+        self._jobs: dict[PodUid, JobFacts] = {}
+        self._allocations: dict[PodUid, dict[AllocationId, Allocation]] = {}
+        self._evaluations: dict[PodUid, Evaluation] = {}
+        self._folds: dict[PodUid, int] = {}
+        self._fold = 0
+        self._read_at: dict[PodUid, float] = {}
+
+    def __iter__(self) -> Iterator[JobFacts]:
+        return iter(self._jobs.values())
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def get(self, uid: PodUid) -> JobFacts | None:
+        """The job of this Pod."""
+        return self._jobs.get(uid)
+
+    def allocations(self, uid: PodUid) -> tuple[Allocation, ...]:
+        """The allocations of this Pod's job, oldest first."""
+        found = self._allocations.get(uid)
+        if not found:
+            return ()
+        if len(found) == 1:
+            return tuple(found.values())
+        return tuple(sorted(found.values(), key=lambda allocation: allocation.create_index))
+
+    def evaluation(self, uid: PodUid) -> Evaluation | None:
+        """The newest evaluation of this Pod's job."""
+        return self._evaluations.get(uid)
+
+    def take_read_at(self, uid: PodUid) -> float | None:
+        """When the first line was read that no status tells of yet, monotonic seconds; asking forgets it."""
+        return self._read_at.pop(uid, None)
+
+    def mark(self) -> int:
+        """A point in time for `replace`: what is folded in after it is newer than a list that was asked for then."""
+        return self._fold
+
+    def replace(
+        self, namespace: str, jobs: Iterable[JobStub], allocations: Iterable[Allocation], *, since: int
+    ) -> None:
+        """Take over complete lists of one namespace that were asked for at `since` (see `mark`)."""
+        listed = {identity.uid: stub for stub in jobs if (identity := self._identity(stub)) is not None}
+        kept = {uid for uid, job in self._jobs.items() if job.namespace != namespace or self._folds.get(uid, 0) > since}
+        vanished = [uid for uid in self._jobs if uid not in kept and uid not in listed]
+        for uid in vanished:
+            self.forget(uid)
+        for stub in listed.values():
+            self._take(stub)
+        for allocation in allocations:
+            self.apply_allocation(allocation)
+        for uid in (*vanished, *listed):
+            self._changed(uid)
+
+    def apply_job(self, stub: JobStub) -> None:
+        """Take over one job as it was read."""
+        if (identity := self._identity(stub)) is not None:
+            self._take(stub)
+            self._changed(identity.uid)
+
+    def fold(self, facts: JobFacts) -> None:
+        """Take over a job that we just registered, stopped or found."""
+        self._fold += 1
+        self._folds[facts.identity.uid] = self._fold
+        self._jobs[facts.identity.uid] = facts
+
+    def fold_stopped(self, uid: PodUid, *, resolved: bool) -> None:
+        """Remember that the job was stopped; `resolved` when there was nothing to evaluate."""
+        if (known := self._jobs.get(uid)) is not None:
+            self.fold(replace(known, stopped=True, resolved=known.resolved or resolved))
+
+    def apply_allocation(self, allocation: Allocation, read_at: float | None = None) -> None:
+        """Take over an allocation unless a newer state of it is known; `read_at` is when its line was read."""
+        uid = uid_of(allocation.job_id)
+        if uid is None or not (uid in self._jobs or self._expects(uid)):
+            return
+        known = self._allocations.setdefault(uid, {})
+        identity = AllocationId(allocation.id)
+        before = known.get(identity)
+        if before is None or before.modify_index < allocation.modify_index:
+            known[identity] = allocation
+            if read_at is not None:
+                self._read_at.setdefault(uid, read_at)
+            self._changed(uid)
+
+    def apply_evaluation(self, evaluation: Evaluation) -> None:
+        """Take over an evaluation unless a newer one is known; a finished stop resolves its job."""
+        uid = uid_of(evaluation.job_id)
+        if uid is None or not (uid in self._jobs or self._expects(uid)):
+            return
+        before = self._evaluations.get(uid)
+        if before is not None and before.modify_index >= evaluation.modify_index:
+            return
+        self._evaluations[uid] = evaluation
+        if evaluation.triggered_by == _STOP and evaluation.status in _FINISHED:
+            self.fold_stopped(uid, resolved=True)
+        self._changed(uid)
+
+    def replace_one(
+        self, uid: PodUid, stub: JobStub | None, allocations: Iterable[Allocation], evaluations: Iterable[Evaluation]
+    ) -> None:
+        """Take over everything about one Pod as it was just read, the absence of its job included."""
+        if stub is None or self._identity(stub) is None:
+            self.forget(uid)
+        else:
+            self._take(stub)
+            stops = [evaluation for evaluation in evaluations if evaluation.triggered_by == _STOP]
+            if stub.stop and all(evaluation.status in _FINISHED for evaluation in stops):
+                self.fold_stopped(uid, resolved=True)
+            for allocation in allocations:
+                self.apply_allocation(allocation)
+            for evaluation in evaluations:
+                self.apply_evaluation(evaluation)
+        self._changed(uid)
+
+    def forget(self, uid: PodUid) -> None:
+        """Drop a job that is gone, with all that belonged to it."""
+        for table in (self._jobs, self._allocations, self._evaluations, self._folds, self._read_at):
+            table.pop(uid, None)
+
+    def _identity(self, stub: JobStub) -> JobIdentity | None:
+        identity = owner_of(stub)
+        return identity if identity is not None and self._is_ours(identity) else None
+
+    def _take(self, stub: JobStub) -> None:
+        identity = owner_of(stub)
+        if identity is None:
+            return
+        known = self._jobs.get(identity.uid)
+        if known is not None and known.modify_index > stub.modify_index:
+            return
+        self._jobs[identity.uid] = JobFacts(
+            id=JobId(stub.id),
+            namespace=stub.namespace,
+            identity=identity,
+            stopped=stub.stop,
+            resolved=stub.stop and known is not None and known.resolved,
+            modify_index=stub.modify_index,
+        )

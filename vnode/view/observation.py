@@ -1,0 +1,89 @@
+"""What a decision about one Pod rests on: a frozen picture of both sides at one moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from translators.errors import Finding
+from translators.identity import JobIdentity
+from translators.records.allocations import Allocation, AllocationId, Evaluation
+from translators.records.jobs import JobId
+from translators.records.pods import Pod, PodUid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFacts:
+    """A Nomad job that carries our identity.
+
+    `resolved` says that nothing more will be placed for a stopped job: its stop was evaluated.
+    """
+
+    id: JobId
+    namespace: str
+    identity: JobIdentity
+    stopped: bool = False
+    resolved: bool = False
+    modify_index: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """How a Pod left the API, as far as we saw it: the last grace period it was given, seconds."""
+
+    grace: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What we did and met with a Pod since we started; losing it costs repeats, never harm.
+
+    `attempts` counts placements that came to nothing, `killed` names tasks that were sent SIGKILL, `positions`
+    holds by task the containerID, with its log position, of the run that began last, and `reread_at` is the
+    index of the evaluation for which the job was read anew.
+    """
+
+    refusal: Finding | None = None
+    attempts: int = 0
+    deleted: bool = False
+    killed: frozenset[tuple[AllocationId, str]] = frozenset()
+    positions: Mapping[str, str] = field(default_factory=dict)
+    reread_at: int = 0
+    warned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerHistory:
+    """How often, and when last, Pods of one owner were failed for one reason."""
+
+    failures: int = 0
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One Pod, or its absence, with everything that belongs to it.
+
+    `allocations` are those of its job, oldest first. `predecessor` is the job of an earlier Pod of the same
+    name that may still run. `absent` says that the API was asked and knows no such Pod.
+    """
+
+    uid: PodUid
+    pod: Pod | None = None
+    removal: Removal | None = None
+    absent: bool = False
+    job: JobFacts | None = None
+    allocations: tuple[Allocation, ...] = ()
+    evaluation: Evaluation | None = None
+    predecessor: JobId | None = None
+    host_ip: str = ""
+    memory: Memory = field(default_factory=Memory)
+    owner_history: OwnerHistory = field(default_factory=OwnerHistory)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no task of this Pod runs or will ever run again, as far as Nomad knows."""
+        if self.job is None:
+            return True
+        if any(not allocation.is_terminal for allocation in self.allocations):
+            return False
+        return bool(self.allocations) or (self.job.stopped and self.job.resolved)

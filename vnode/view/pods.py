@@ -1,0 +1,102 @@
+"""The Pods of our Node, as the Kubernetes API holds them."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from translators.records.pods import Pod, PodUid
+from vnode.view.observation import Removal
+
+
+class PodStore:
+    """A reflector's sink: keeps Pods by UID and tells `changed` which UIDs to look at again.
+
+    Two Pods of one name can be here at once: the old one until its DELETED event, the new one already.
+    """
+
+    def __init__(self, changed: Callable[[PodUid], None], clock: Callable[[], float]) -> None:
+        self._changed = changed
+        self._clock = clock
+        self._read_at: dict[PodUid, float] = {}
+        self._pods: dict[PodUid, Pod] = {}
+        self._newest: dict[tuple[str, str], PodUid] = {}
+        self._removals: dict[PodUid, Removal] = {}
+        self.synced = False
+
+    def __len__(self) -> int:
+        return len(self._pods)
+
+    def __iter__(self) -> Iterator[Pod]:
+        return iter(self._pods.values())
+
+    def __contains__(self, uid: object) -> bool:
+        return uid in self._pods
+
+    def get(self, uid: PodUid) -> Pod | None:
+        """The Pod with this UID."""
+        return self._pods.get(uid)
+
+    def named(self, namespace: str, name: str) -> Pod | None:
+        """The newest Pod of this name."""
+        uid = self._newest.get((namespace, name))
+        return None if uid is None else self._pods.get(uid)
+
+    def pod(self, namespace: str, name: str) -> Pod | None:
+        """The Pod that bears this name now."""
+        return self.named(namespace, name)
+
+    def pods(self) -> Iterable[Pod]:
+        """All Pods of the Node."""
+        return self._pods.values()
+
+    def removal(self, uid: PodUid) -> Removal | None:
+        """How the Pod left the API, if we saw it leave."""
+        return self._removals.get(uid)
+
+    def take_read_at(self, uid: PodUid) -> float | None:
+        """When the watch showed this Pod first, monotonic seconds; asking forgets it."""
+        return self._read_at.pop(uid, None)
+
+    def replace(self, pods: Iterable[Pod]) -> None:
+        """Take over a complete list; whatever it does not hold has left the API unseen."""
+        listed = {pod.uid: pod for pod in pods}
+        gone = [uid for uid in self._pods if uid not in listed]
+        changed = [uid for uid, pod in listed.items() if self._pods.get(uid) != pod]
+        self._pods = listed
+        self._newest = {_name(pod): pod.uid for pod in listed.values()}
+        for uid in gone:
+            self._removals[uid] = Removal(grace=None)
+        self.synced = True
+        for uid in (*gone, *changed):
+            self._changed(uid)
+
+    def apply(self, pod: Pod) -> None:
+        """Take over one Pod as added or modified; a version that we wrote ourselves is nothing new."""
+        known = self._pods.get(pod.uid)
+        self._pods[pod.uid] = pod
+        if known is None:
+            self._newest[_name(pod)] = pod.uid
+            self._read_at[pod.uid] = self._clock()
+        if known is None or known.metadata.resource_version != pod.metadata.resource_version:
+            self._changed(pod.uid)
+
+    def fold(self, pod: Pod) -> None:
+        """Take over the answer to a write of ours, unless the watch already brought something newer."""
+        known = self._pods.get(pod.uid)
+        if known is not None and int(known.metadata.resource_version) <= int(pod.metadata.resource_version):
+            self._pods[pod.uid] = pod
+
+    def remove(self, pod: Pod) -> None:
+        """Forget a Pod that left the API."""
+        if self._pods.pop(pod.uid, None) is not None:
+            self._removals[pod.uid] = Removal(grace=pod.metadata.deletion_grace_period_seconds)
+            if self._newest.get(_name(pod)) == pod.uid:
+                del self._newest[_name(pod)]
+            self._changed(pod.uid)
+
+    def forget(self, uid: PodUid) -> None:
+        """Drop the memory of a removal once its job is gone too."""
+        self._removals.pop(uid, None)
+        self._read_at.pop(uid, None)
+
+
+def _name(pod: Pod) -> tuple[str, str]:
+    return pod.metadata.namespace, pod.metadata.name

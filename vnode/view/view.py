@@ -1,0 +1,141 @@
+"""The view: both sides as far as we know them, and the observation of one Pod out of it."""
+
+from collections.abc import Callable, Container
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from translators.identity import JobIdentity
+from translators.records.jobs import JobId
+from translators.records.pods import Pod, PodUid
+from vnode.view.clients import ClientStore
+from vnode.view.jobs import JobStore
+from vnode.view.observation import Memory, Observation, OwnerHistory
+from vnode.view.pods import PodStore
+
+_Name = tuple[str, str]
+
+
+class View:
+    """Everything that decisions rest on; it does no I/O and takes no decision.
+
+    `changed` is called with every UID that is worth a look, `capacity_changed` when clients differ. A change
+    of one Pod also wakes the other Pods of its name, which may have waited for its end. `forgotten` is told when
+    a UID is gone on both sides. `chosen` restricts the view to some UIDs, for work on nothing else.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster: str,
+        node: str,
+        changed: Callable[[PodUid], None],
+        capacity_changed: Callable[[], None],
+        clock: Callable[[], float],
+        forgotten: Callable[[PodUid], None] = lambda _: None,
+        chosen: Container[PodUid] | None = None,
+    ) -> None:
+        self._notify = changed
+        self._mine = (cluster, node)
+        self._chosen = chosen
+        self._forgotten = forgotten
+        self.pods = PodStore(self._changed, clock)
+        self.jobs = JobStore(changed=self._changed, is_ours=self.is_ours, expects=lambda uid: uid in self.pods)
+        self.clients = ClientStore(capacity_changed)
+        self._names: dict[_Name, set[PodUid]] = {}
+        self._named: dict[PodUid, _Name] = {}
+        self._memories: dict[PodUid, Memory] = {}
+        self._absent: set[PodUid] = set()
+        self._owners: dict[tuple[str, str], OwnerHistory] = {}
+
+    def is_ours(self, identity: JobIdentity) -> bool:
+        """Whether a job was registered for this cluster and this virtual Node."""
+        mine = (identity.cluster, identity.node) == self._mine
+        return mine and (self._chosen is None or identity.uid in self._chosen)
+
+    def observation(self, uid: PodUid) -> Observation:
+        """One Pod, or its absence, at this moment."""
+        pod, job = self.pods.get(uid), self.jobs.get(uid)
+        memory = self._memories.get(uid, Memory())
+        allocations = self.jobs.allocations(uid)
+        return Observation(
+            uid=uid,
+            pod=pod,
+            removal=None if pod is not None else self.pods.removal(uid),
+            absent=uid in self._absent,
+            job=job,
+            allocations=allocations,
+            evaluation=self.jobs.evaluation(uid),
+            predecessor=self._predecessor(pod),
+            host_ip=self.clients.address(allocations[-1].node_id) if allocations else "",
+            memory=memory,
+            owner_history=self.owner_history(pod, memory.refusal.reason if memory.refusal else ""),
+        )
+
+    def remember(self, uid: PodUid, **changes: Any) -> None:
+        """Note something that we did or met with a Pod, see `Memory`."""
+        self._memories[uid] = replace(self._memories.get(uid, Memory()), **changes)
+
+    def confirm_absence(self, uid: PodUid) -> None:
+        """Note that the API was asked and knows no such Pod."""
+        self._absent.add(uid)
+
+    def owner_history(self, pod: Pod | None, reason: str) -> OwnerHistory:
+        """How often Pods of this Pod's controller were failed for `reason`."""
+        return self._owners.get((_controller(pod), reason), OwnerHistory()) if pod else OwnerHistory()
+
+    def remember_failure(self, pod: Pod, reason: str, now: datetime) -> None:
+        """Note that a Pod was failed, for the back-off of its owner."""
+        key = (_controller(pod), reason)
+        if key[0]:
+            history = self._owners.get(key, OwnerHistory())
+            self._owners[key] = OwnerHistory(failures=history.failures + 1, last=now)
+
+    def forget(self, uid: PodUid) -> None:
+        """Drop what is left of a Pod that is gone on both sides."""
+        self.jobs.forget(uid)
+        self.pods.forget(uid)
+        self._memories.pop(uid, None)
+        self._absent.discard(uid)
+        if (name := self._named.pop(uid, None)) is not None:
+            self._wake_others(name, uid)
+            self._names[name].discard(uid)
+            if not self._names[name]:
+                del self._names[name]
+        self._forgotten(uid)
+
+    def _changed(self, uid: PodUid) -> None:
+        self._notify(uid)
+        if (name := self._name(uid)) is not None:
+            self._named[uid] = name
+            self._names.setdefault(name, set()).add(uid)
+            self._wake_others(name, uid)
+
+    def _wake_others(self, name: _Name, uid: PodUid) -> None:
+        for other in self._names.get(name, ()):
+            if other != uid:
+                self._notify(other)
+
+    def _name(self, uid: PodUid) -> _Name | None:
+        if (pod := self.pods.get(uid)) is not None:
+            return pod.metadata.namespace, pod.metadata.name
+        if (job := self.jobs.get(uid)) is not None:
+            return job.identity.namespace, job.identity.pod
+        return None
+
+    def _predecessor(self, pod: Pod | None) -> JobId | None:
+        if pod is None:
+            return None
+        for other in self._names.get((pod.metadata.namespace, pod.metadata.name), ()):
+            job = self.jobs.get(other)
+            if other != pod.uid and job is not None and not self._is_over(other):
+                return job.id
+        return None
+
+    def _is_over(self, uid: PodUid) -> bool:
+        return Observation(uid=uid, job=self.jobs.get(uid), allocations=self.jobs.allocations(uid)).is_over
+
+
+def _controller(pod: Pod | None) -> str:
+    owners = pod.metadata.owner_references if pod else ()
+    return next((owner.uid for owner in owners if owner.controller), "")
