@@ -10,7 +10,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ from translators.records.pods import Pod, PodUid
 from translators.support import decode_pod
 from vnode import __version__
 from vnode.cluster import Cluster, cluster_of
-from vnode.errors import PeerError
+from vnode.errors import Denied, PeerError
 from vnode.following import ClientsSink, Following, Link, NamespaceSink, namespaces_in_use
 from vnode.kube.connection import Connection
 from vnode.kube.connection import connect as connect_kubernetes
@@ -31,6 +31,7 @@ from vnode.kube.events import EventRecorder
 from vnode.kube.patches import PodWriter
 from vnode.kube.reflector import Reflector
 from vnode.kubelet.assembly import KubeletSettings, kubelet_api
+from vnode.kubelet.server import KubeletServer
 from vnode.metrics import Metrics
 from vnode.monitoring import monitoring
 from vnode.node.description import Description
@@ -61,8 +62,16 @@ _UNKNOWN_SPEED = 1000.0
 T = TypeVar("T")
 
 
+class StartError(Exception):
+    """What keeps the service from starting and only a person can change, as a sentence."""
+
+
 async def run(settings: Settings) -> None:
-    """Serve the virtual Node until SIGTERM or SIGINT."""
+    """Serve the virtual Node until SIGTERM or SIGINT.
+
+    Raises:
+        StartError: when files, credentials or the port cannot be used.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -74,9 +83,20 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def connections(settings: Settings) -> AsyncIterator[tuple[Connection, Transport]]:
     """Both peers; nothing is asked of them yet."""
-    kubeconfig = str(settings.kubeconfig) if settings.kubeconfig else None
-    async with connect_kubernetes(kubeconfig) as kubernetes, connect_nomad(nomad_settings(settings)) as transport:
+    async with AsyncExitStack() as stack:
+        try:
+            kubernetes = await stack.enter_async_context(connect_kubernetes(_kubeconfig(settings)))
+        except Denied as error:
+            raise StartError(f"--kubeconfig: {error}") from error
+        try:
+            transport = await stack.enter_async_context(connect_nomad(nomad_settings(settings)))
+        except (OSError, ValueError) as error:
+            raise StartError(f"Nomad's address, certificates or token cannot be used: {error}") from error
         yield kubernetes, transport
+
+
+def _kubeconfig(settings: Settings) -> str | None:
+    return str(settings.kubeconfig) if settings.kubeconfig else None
 
 
 def nomad_settings(settings: Settings) -> NomadSettings:
@@ -174,18 +194,7 @@ class Service:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Start everything, wait for `stop`, end everything."""
-        async with (
-            monitoring(self.settings.metrics_port, self.metrics.registry, self._not_ready),
-            kubelet_api(
-                self._kubelet_settings(),
-                self.kubernetes,
-                self.view.pods,
-                NomadLogs(self.transport),
-                self.runs,
-                self.metrics.registry,
-            ) as server,
-            asyncio.TaskGroup() as tasks,
-        ):
+        async with self._servers() as server, asyncio.TaskGroup() as tasks:
             self.following = Following(self._stream, tasks, self._namespace_sink)
             running = [
                 tasks.create_task(server.run()),
@@ -222,6 +231,26 @@ class Service:
                 self.following.end()
                 for task in running:
                     task.cancel()
+
+    @asynccontextmanager
+    async def _servers(self) -> AsyncIterator[KubeletServer]:
+        registry = self.metrics.registry
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(monitoring(self.settings.metrics_port, registry, self._not_ready))
+                server = await stack.enter_async_context(
+                    kubelet_api(
+                        self._kubelet_settings(),
+                        self.kubernetes,
+                        self.view.pods,
+                        NomadLogs(self.transport),
+                        self.runs,
+                        registry,
+                    )
+                )
+            except OSError as error:
+                raise StartError(f"the kubelet API cannot be served: {error}") from error
+            yield server
 
     def _not_ready(self) -> str:
         """What is missing before Pods are looked after, as a sentence; empty when nothing is."""

@@ -7,7 +7,7 @@ import asyncio
 import functools
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from pydantic_core import from_json, to_json
 from vnode import __version__, app, garbage, logs, translation
 from vnode.errors import PeerError
 from vnode.settings import Settings, SettingsError, load
+
+T = typing.TypeVar("T")
 
 _FILE_ONLY = frozenset({"policy"})
 
@@ -71,7 +73,7 @@ def main() -> None:
 @_with_settings
 def run(settings: Settings) -> None:
     """Register the virtual Node and serve it until SIGTERM."""
-    asyncio.run(app.run(settings))
+    _run(app.run(settings))
 
 
 @main.command("doctor")
@@ -80,7 +82,7 @@ def examine(settings: Settings) -> None:
     """Check everything that a run needs, and say what to do about each failure."""
     from vnode import doctor  # noqa: PLC0415 - its libraries are not for a run
 
-    findings = asyncio.run(doctor.examine(settings))
+    findings = _run(doctor.examine(settings))
     for finding in findings:
         click.echo(str(finding))
     _finish(1 if any(finding.fails for finding in findings) else 0)
@@ -112,11 +114,7 @@ def translate(settings: Settings, filename: typing.BinaryIO) -> None:
 @_with_settings
 def gc(settings: Settings, *, everything: bool, dry_run: bool) -> None:
     """Remove jobs of this Node whose Pods are gone, for instance after an uninstall."""
-    try:
-        removed = asyncio.run(garbage.collect(settings, everything=everything, dry_run=dry_run))
-    except PeerError as error:
-        raise click.ClickException(str(error)) from None
-    for line in removed:
+    for line in _run(garbage.collect(settings, everything=everything, dry_run=dry_run)):
         click.echo(line)
 
 
@@ -124,6 +122,14 @@ def gc(settings: Settings, *, everything: bool, dry_run: bool) -> None:
 def version() -> None:
     """Print the version."""
     click.echo(f"vnode {__version__}")
+
+
+def _run(work: Coroutine[object, object, T]) -> T:
+    """Run a command; what a person has to mend is a sentence, not a traceback."""
+    try:
+        return asyncio.run(work)
+    except (app.StartError, PeerError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _finish(code: int) -> None:

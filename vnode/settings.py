@@ -76,9 +76,6 @@ class Settings(BaseSettings):
     )
     zone: str = Field("", description="Zone label of the Node (default: <region>-<node pool>).")
     taint: bool = Field(default=True, description="Keep Pods away that do not tolerate the provider's taint.")
-    evict_after: PositiveFloat | None = Field(
-        None, description="Seconds after which an unreachable Nomad makes the Node not Ready (default: never)."
-    )
     max_pods: PositiveInt = Field(250, description="Pods for each Nomad client that sets no limit of its own.")
     kubelet_port: int = Field(10250, ge=1, le=65535, description="Port of the kubelet API.")
     kubelet_certificate: Path | None = Field(None, description="Serving certificate of the kubelet API, PEM.")

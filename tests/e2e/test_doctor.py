@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.e2e.bed import kubeconfigs
-from tests.e2e.bed.bed import REPOSITORY, RIGHTS, VNODE_USER, Bed
+from tests.e2e.bed.bed import REPOSITORY, RIGHTS, Bed
 from tests.e2e.bed.nomad import NAMESPACE, POLICY
 from tests.e2e.bed.processes import wait_until
 from vnode import doctor
@@ -30,6 +30,7 @@ from vnode.nomad.transport import connect
 from vnode.settings import Settings
 
 _UNUSED_PORT = 9
+_USER = "system:serviceaccount:vnode:doctor"
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,12 @@ class Clinic:
     """The settings of a run on the bed, one thing changed at a time."""
 
     bed: Bed
+    kubeconfig: Path
 
     def settings(self, **changes: Any) -> Settings:
         nomad, serving = self.bed.nomad, self.bed.control_plane.kubelet_serving
         usual: dict[str, Any] = {
-            "kubeconfig": self.bed.vnode_kubeconfig,
+            "kubeconfig": self.kubeconfig,
             "node_address": self.bed.node_address,
             "kubelet_certificate": serving.certificate,
             "kubelet_key": serving.key,
@@ -83,9 +85,16 @@ class Clinic:
             api("/v1/acl/policy/doctor", "DELETE")
 
 
+@pytest.fixture(scope="module")
+def kubeconfig(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    # Not vnode's own account: what that one asks for is compared with its rights elsewhere.
+    with _account(bed, "doctor") as token:
+        yield _kubeconfig(bed, tmp_path_factory.mktemp("doctor"), token=token)
+
+
 @pytest.fixture
-def clinic(bed: Bed) -> Clinic:
-    return Clinic(bed)
+def clinic(bed: Bed, kubeconfig: Path) -> Clinic:
+    return Clinic(bed, kubeconfig)
 
 
 @pytest.fixture
@@ -111,14 +120,21 @@ class TestHealthy:
 
     async def test_the_command_ends_with_0_or_1_and_shows_no_secret(self, secured: Clinic) -> None:
         bed = secured.bed
-        command = [sys.executable, "-m", "vnode", "doctor", *bed.vnode_arguments()]
+        command = [
+            sys.executable,
+            "-m",
+            "vnode",
+            "doctor",
+            *bed.vnode_arguments(),
+            f"--kubeconfig={secured.kubeconfig}",
+        ]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), **bed.vnode_environment()}
         run = partial(subprocess.run, capture_output=True, text=True, env=environment, check=False)
         well = await asyncio.to_thread(run, command)
         ill = await asyncio.to_thread(run, [*command, "--node-pool=nowhere"])
         assert (well.returncode, ill.returncode) == (0, 1), well.stdout + well.stderr
         assert "[nomad-pool-empty]" in ill.stdout
-        tokens = [bed.nomad.vnode_token, _kubernetes_token(bed.vnode_kubeconfig)]
+        tokens = [bed.nomad.vnode_token, _kubernetes_token(secured.kubeconfig)]
         assert all(token and token not in well.stdout + well.stderr + ill.stdout + ill.stderr for token in tokens)
 
     async def test_nothing_is_written(self, secured: Clinic) -> None:
@@ -132,8 +148,7 @@ class TestHealthy:
         ours = [
             event
             for event in events
-            if event["user"]["username"] == VNODE_USER
-            and datetime.fromisoformat(event["requestReceivedTimestamp"]) >= began
+            if event["user"]["username"] == _USER and datetime.fromisoformat(event["requestReceivedTimestamp"]) >= began
         ]
         assert ours
         written = {event["objectRef"]["resource"] for event in ours if event["verb"] not in {"get", "list"}}
@@ -366,14 +381,14 @@ class TestKubernetesDoor:
 
 class TestRights:
     async def test_each_missing_right_is_named(self, clinic: Clinic, tmp_path: Path) -> None:
-        with _account(clinic.bed, lacking="pods/status") as token:
+        with _account(clinic.bed, "doctor-lacking", lacking="pods/status") as token:
             found = await clinic.problems(kubeconfig=_kubeconfig(clinic.bed, tmp_path, token=token))
         checked = [finding.checked for finding in found[Problem.RBAC]]
         assert checked == ["right to patch pods/status"]
-        assert "system:serviceaccount:vnode:doctor" in found[Problem.RBAC][0].advice
+        assert "system:serviceaccount:vnode:doctor-lacking" in found[Problem.RBAC][0].advice
 
     async def test_no_rights_at_all(self, clinic: Clinic, tmp_path: Path) -> None:
-        with _account(clinic.bed, lacking="*") as token:
+        with _account(clinic.bed, "doctor-lacking", lacking="*") as token:
             found = await clinic.problems(kubeconfig=_kubeconfig(clinic.bed, tmp_path, token=token))
         assert len(found[Problem.RBAC]) == 20
         assert found[Problem.CLIENT_CA][0].fails
@@ -405,39 +420,39 @@ def _kubernetes_token(kubeconfig: Path) -> str:
 
 
 def _kubeconfig(
-    bed: Bed, folder: Path, *, server: str | None = None, authority: Path | None = None, token: str = "unused"
+    bed: Bed, folder: Path, *, server: str | None = None, authority: Path | None = None, token: str = ""
 ) -> Path:
     plane = bed.control_plane
     return kubeconfigs.with_token(
-        folder / "kubeconfig", server or plane.address, authority or plane.authority.certificate, token
+        folder / "kubeconfig", server or plane.address, authority or plane.authority.certificate, token or "unused"
     )
 
 
 @contextmanager
-def _account(bed: Bed, lacking: str) -> Iterator[str]:
-    """A ServiceAccount `doctor` that has the rights we ship, less those on one resource (`*`: all)."""
+def _account(bed: Bed, name: str, lacking: str = "") -> Iterator[str]:
+    """A token of a ServiceAccount that has the rights we ship, less those on one resource (`*`: all)."""
     manifests = [item for file in RIGHTS for item in yaml.safe_load_all(file.read_text())]
-    bed.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(_renamed(manifests, lacking)))
+    bed.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(_renamed(manifests, name, lacking)))
     try:
-        yield bed.kubectl("create", "token", "doctor", "--namespace=vnode").stdout.strip()
+        yield bed.kubectl("create", "token", name, "--namespace=vnode").stdout.strip()
     finally:
-        mine = [item for item in _renamed(manifests, lacking) if item["kind"] != "Namespace"]
+        mine = [item for item in _renamed(manifests, name, lacking) if item["kind"] != "Namespace"]
         bed.kubectl("delete", "--filename=-", stdin=yaml.safe_dump_all(mine))
 
 
-def _renamed(manifests: Sequence[dict[str, Any]], lacking: str) -> Iterator[dict[str, Any]]:
+def _renamed(manifests: Sequence[dict[str, Any]], name: str, lacking: str) -> Iterator[dict[str, Any]]:
     for manifest in manifests:
         item = json.loads(json.dumps(manifest))
         if item["kind"].endswith("Binding"):
             if lacking == "*":
                 continue
-            item["subjects"][0]["name"] = "doctor"
+            item["subjects"][0]["name"] = name
             if item["roleRef"]["name"].startswith("vnode"):
-                item["roleRef"]["name"] = item["roleRef"]["name"].replace("vnode", "doctor")
+                item["roleRef"]["name"] = item["roleRef"]["name"].replace("vnode", name)
         if item["kind"].endswith("Role"):
             item["rules"] = [rule for rule in item["rules"] if lacking not in rule["resources"]]
         if item["kind"] != "Namespace":
-            item["metadata"]["name"] = item["metadata"]["name"].replace("vnode", "doctor")
+            item["metadata"]["name"] = item["metadata"]["name"].replace("vnode", name)
         yield item
 
 

@@ -1,0 +1,114 @@
+"""Both sides as the reconciler sees them, scripted: what they answer, and what they were asked."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tests.unit.pods.observations import pod
+from translators.allocation_to_status import EventNote
+from translators.container_id import LogPosition, StreamPosition
+from translators.records.allocations import Allocation, Evaluation
+from translators.records.jobs import Job, JobRegistration, JobStub
+from translators.records.pods import Pod
+from vnode.errors import PeerError
+from vnode.pods.reconciler import Peers
+
+_REPLACED = ("hostIPs", "podIPs")
+
+
+class Script:
+    """Answers of both sides by the name of the call; an error is raised, anything else returned."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.calls: list[tuple[Any, ...]] = []
+
+    def peers(self) -> Peers:
+        return Peers(pods=_Pods(self), jobs=_Jobs(self), events=_Events(self), logs=_Logs(self))
+
+    def ask(self, call: str, *arguments: object, default: Any = None) -> Any:
+        self.calls.append((call, *arguments))
+        answer = self.answers.get(call, default)
+        if isinstance(answer, PeerError):
+            raise answer
+        return answer
+
+    @property
+    def names(self) -> list[str]:
+        return [call[0] for call in self.calls]
+
+
+class _Pods:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def patch_status(self, namespace: str, name: str, body: Mapping[str, Any]) -> Pod:
+        status = {
+            **body["status"],
+            **{key: [each for each in body["status"].get(key, ()) if "$patch" not in each] for key in _REPLACED},
+        }
+        written = pod(status=status)
+        patched = replace(written, metadata=replace(written.metadata, resource_version="99"))
+        found = self._script.ask("patch_status", namespace, name, default=patched)
+        assert isinstance(found, Pod)
+        return found
+
+    async def delete(self, namespace: str, name: str, uid: str) -> None:
+        self._script.ask("delete", namespace, name, uid)
+
+    async def get(self, namespace: str, name: str) -> Pod | None:
+        found = self._script.ask("get", namespace, name)
+        assert found is None or isinstance(found, Pod)
+        return found
+
+
+class _Jobs:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def register(self, job: Job) -> JobRegistration:
+        answer = self._script.ask("register", job.id, default=JobRegistration(eval_id="e", job_modify_index=7))
+        assert isinstance(answer, JobRegistration)
+        return answer
+
+    async def stop(self, namespace: str, job_id: str) -> JobRegistration:
+        answer = self._script.ask("stop", namespace, job_id, default=JobRegistration(eval_id="e"))
+        assert isinstance(answer, JobRegistration)
+        return answer
+
+    async def purge(self, namespace: str, job_id: str) -> JobRegistration:
+        self._script.ask("purge", namespace, job_id)
+        return JobRegistration()
+
+    async def signal(self, allocation_id: str, task: str, signal: str) -> None:
+        self._script.ask("signal", allocation_id, task, signal)
+
+    async def job(self, namespace: str, job_id: str) -> JobStub | None:
+        answer = self._script.ask("job", namespace, job_id)
+        assert answer is None or isinstance(answer, JobStub)
+        return answer
+
+    async def job_allocations(self, namespace: str, job_id: str) -> list[Allocation]:
+        return list(self._script.ask("job_allocations", namespace, job_id, default=[]))
+
+    async def job_evaluations(self, namespace: str, job_id: str) -> list[Evaluation]:
+        return list(self._script.ask("job_evaluations", namespace, job_id, default=[]))
+
+
+class _Events:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    def record(self, pod: Pod, event: EventNote) -> None:
+        self._script.ask("event", pod.metadata.name, event.reason)
+
+
+class _Logs:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def position(self, allocation_id: str, task: str) -> LogPosition:
+        default = LogPosition(stdout=StreamPosition(0, 12), stderr=StreamPosition(0, 0))
+        answer = self._script.ask("position", allocation_id, task, default=default)
+        assert isinstance(answer, LogPosition)
+        return answer
