@@ -48,9 +48,9 @@ class NodeFacts:
     """What a Node's status is judged from, beside the clients.
 
     `mhz_per_core` is the factor by which jobs turn CPU into MHz, see `min_mhz_per_core`. `reachable` says that
-    Nomad's API answers, `unreachable_reason` and `unreachable_message` why it does not. `previous` is what
-    the API holds. `not_ready` is a message when the Node is to be called broken whatever Nomad says, as an
-    administrator may wish after a long outage.
+    Nomad's API answers, `unreachable_reason` and `unreachable_message` why it does not; until it was `asked` at all,
+    the Node says what it said before. `previous` is what the API holds. `not_ready` is a message when the Node is to
+    be called broken whatever Nomad says, as an administrator may wish after a long outage.
     """
 
     name: str
@@ -60,6 +60,7 @@ class NodeFacts:
     mhz_per_core: float
     node_pool: str = "default"
     reachable: bool = True
+    asked: bool = True
     unreachable_reason: str = ""
     unreachable_message: str = ""
     not_ready: str = ""
@@ -209,18 +210,27 @@ def _ready(clients: Sequence[Client], facts: NodeFacts) -> tuple[str, str, str, 
         known = ", ".join(f"{count} {status}" for status, count in counts) or "there is none"
         text = f"no Nomad client of node pool {facts.node_pool} is ready: {known}"
         return "Ready", "False", "KubeletNotReady", text
-    held = [each for each in facts.previous.conditions if each.type == "Ready"] if facts.previous is not None else []
-    if not facts.reachable and held and held[0].reason == "KubeletNotReady":
+    held = _held(facts, "Ready")
+    if not facts.reachable and held is not None and held.reason == "KubeletNotReady":
         # What Nomad said last stands until it answers again.
-        return "Ready", held[0].status, held[0].reason, held[0].message
+        return "Ready", held.status, held.reason, held.message
     return "Ready", "True", "KubeletReady", "kubelet is posting ready status"
 
 
 def _reachable(facts: NodeFacts) -> tuple[str, str, str, str]:
     if facts.reachable:
         return NOMAD_REACHABLE, "True", "NomadAnswers", "Nomad's API answers"
+    held = _held(facts, NOMAD_REACHABLE)
+    if not facts.asked and held is not None:
+        return NOMAD_REACHABLE, held.status, held.reason, held.message
     reason = facts.unreachable_reason or "NomadUnreachable"
     return NOMAD_REACHABLE, "False", reason, facts.unreachable_message or "Nomad's API does not answer"
+
+
+def _held(facts: NodeFacts, kind: str) -> NodeCondition | None:
+    """A condition as the API holds it."""
+    conditions = facts.previous.conditions if facts.previous is not None else ()
+    return next((each for each in conditions if each.type == kind), None)
 
 
 def _stamped(stated: tuple[str, str, str, str], held: NodeCondition | None, now: datetime) -> NodeCondition:

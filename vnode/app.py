@@ -23,10 +23,10 @@ from translators.records.pods import Pod, PodUid
 from translators.support import decode_pod
 from vnode import __version__
 from vnode.cluster import Cluster, cluster_of
-from vnode.errors import Denied, PeerError
+from vnode.connections import StartError, connections
+from vnode.errors import PeerError
 from vnode.following import ClientsSink, Following, Link, NamespaceSink, namespaces_in_use
 from vnode.kube.connection import Connection
-from vnode.kube.connection import connect as connect_kubernetes
 from vnode.kube.events import EventRecorder
 from vnode.kube.patches import PodWriter
 from vnode.kube.reflector import Reflector
@@ -41,8 +41,7 @@ from vnode.nomad.client import NomadClient
 from vnode.nomad.event_stream import EventSink, EventStream
 from vnode.nomad.events import Topic
 from vnode.nomad.logs import NomadLogs
-from vnode.nomad.transport import NomadSettings, Transport
-from vnode.nomad.transport import connect as connect_nomad
+from vnode.nomad.transport import Transport
 from vnode.pods.decide import Circumstances
 from vnode.pods.log_meter import LogMeter
 from vnode.pods.pod_events import PodEvents
@@ -62,10 +61,6 @@ _UNKNOWN_SPEED = 1000.0
 T = TypeVar("T")
 
 
-class StartError(Exception):
-    """What keeps the service from starting and only a person can change, as a sentence."""
-
-
 async def run(settings: Settings) -> None:
     """Serve the virtual Node until SIGTERM or SIGINT.
 
@@ -78,39 +73,6 @@ async def run(settings: Settings) -> None:
     async with connections(settings) as (kubernetes, transport):
         cluster = await _patiently("Kubernetes", lambda: cluster_of(kubernetes, settings.cluster_id))
         await Service(settings, cluster, kubernetes, transport).run(stop)
-
-
-@asynccontextmanager
-async def connections(settings: Settings) -> AsyncIterator[tuple[Connection, Transport]]:
-    """Both peers; nothing is asked of them yet."""
-    async with AsyncExitStack() as stack:
-        try:
-            kubernetes = await stack.enter_async_context(connect_kubernetes(_kubeconfig(settings)))
-        except Denied as error:
-            raise StartError(f"--kubeconfig: {error}") from error
-        try:
-            transport = await stack.enter_async_context(connect_nomad(nomad_settings(settings)))
-        except (OSError, ValueError) as error:
-            raise StartError(f"Nomad's address, certificates or token cannot be used: {error}") from error
-        yield kubernetes, transport
-
-
-def _kubeconfig(settings: Settings) -> str | None:
-    return str(settings.kubeconfig) if settings.kubeconfig else None
-
-
-def nomad_settings(settings: Settings) -> NomadSettings:
-    """The part of the settings that is about Nomad's API."""
-    return NomadSettings(
-        addresses=settings.nomad_address,
-        token="" if settings.nomad_token_file else settings.nomad_token.get_secret_value(),
-        token_file=settings.nomad_token_file,
-        region=settings.nomad_region,
-        ca_cert=settings.nomad_ca_cert,
-        client_cert=settings.nomad_client_cert,
-        client_key=settings.nomad_client_key,
-        tls_server_name=settings.nomad_tls_server_name,
-    )
 
 
 async def _patiently(peer: str, ask: Callable[[], Awaitable[T]]) -> T:

@@ -16,6 +16,7 @@ import yaml
 from pydantic_core import from_json, to_json
 
 from vnode import __version__, app, garbage, logs, translation
+from vnode.connections import StartError
 from vnode.errors import PeerError
 from vnode.settings import Settings, SettingsError, load
 
@@ -128,7 +129,7 @@ def _run(work: Coroutine[object, object, T]) -> T:
     """Run a command; what a person has to mend is a sentence, not a traceback."""
     try:
         return asyncio.run(work)
-    except (app.StartError, PeerError) as error:
+    except (StartError, PeerError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -36,10 +36,14 @@ _FORGIVEN = 1
 
 @dataclass(slots=True)
 class Link:
-    """Whether Nomad answers, as the stream of clients sees it; `changed` is told when that turns."""
+    """Whether Nomad answers, as the stream of clients sees it; `changed` is told when that turns.
+
+    `asked` says that this is known: it was reached, or not reached often enough to say so.
+    """
 
     changed: Callable[[], None]
     reachable: bool = False
+    asked: bool = False
     problem: str = "Nomad was not asked yet"
     failures: int = 0
 
@@ -48,7 +52,7 @@ class Link:
         self.failures = 0
         if not self.reachable:
             _log.info("Nomad answers")
-            self.reachable, self.problem = True, ""
+            self.reachable, self.asked, self.problem = True, True, ""
             self.changed()
 
     def down(self, error: PeerError) -> None:
@@ -56,7 +60,7 @@ class Link:
         self.failures += 1
         if self.failures > _FORGIVEN and (self.reachable or self.problem != str(error)):
             _log.warning("Nomad does not answer", error=str(error))
-            self.reachable, self.problem = False, str(error)
+            self.reachable, self.asked, self.problem = False, True, str(error)
             self.changed()
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from translators.identity import JobIdentity, owner_of
 from translators.records.jobs import JobStub
 from translators.support import decode_pod
-from vnode.app import Collected, Service, connections
+from vnode.app import Collected, Service
 from vnode.cluster import Cluster, cluster_of
+from vnode.connections import connections
 from vnode.errors import Unavailable
 from vnode.following import namespaces_in_use
 from vnode.kube.patches import PodWriter

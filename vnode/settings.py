@@ -8,10 +8,19 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -109,6 +118,12 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = Field("auto", description="console on a terminal, else json.")
     policy: Policy = Field(default_factory=Policy, description="Who may use what; only in the file.")
 
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Self:
+        if bool(self.kubelet_certificate) != bool(self.kubelet_key):
+            raise ValueError("kubelet-certificate and kubelet-key belong together; one of the two is missing")
+        return self
+
     @property
     def kubernetes_endpoint(self) -> Endpoint | None:
         """Host and port of `kubernetes_service`."""
@@ -168,6 +183,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _sentence(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"])
+    if not name:
+        return str(problem["msg"]).removeprefix("Value error, ")
     flag = name.replace("_", "-")
     if problem["type"] == "extra_forbidden":
         return f"{flag}: there is no such setting"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.bench.process import CpuMeter
+from tests.bench.process import STRANGERS, CpuMeter
 from tests.bench.quantiles import quantile
 from tests.bench.sightings import Sightings
 
@@ -21,6 +21,11 @@ class Burst:
     half: float
     seconds: float
     cpu_seconds: dict[str, float]
+
+    @property
+    def strangers(self) -> float:
+        """The share of the machine's CPU that went to processes which have nothing to do with the bench."""
+        return self.cpu_seconds[STRANGERS] / sum(self.cpu_seconds.values())
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from tests.bench.burst import Burst, Pace
 from tests.bench.process import CpuMeter
 from tests.bench.requests import Requests
 from tests.bench.settled import settled
-from tests.bench.site import QUIET_SECONDS, REST_SECONDS, Site
+from tests.bench.site import QUIET_SECONDS, REST_SECONDS, Site, Vnode
 from tests.bench.workload import JobTemplate, manifest, pod_names
-from tests.e2e.bed.processes import Child
 
 
 @dataclass(frozen=True)
@@ -82,10 +81,10 @@ async def over_kubernetes(site: Site) -> PodBurst:
     pace = Pace(site.plan.concurrency, site.plan.within)
     async with site.vnode() as vnode, site.kubernetes.watch() as seen:
         began = await _at_rest(site)
-        start = await burst.measure(creates, seen.running, _meter(site, vnode.child), pace)
+        start = await burst.measure(creates, seen.running, _meter(site, vnode), pace)
         site.say(f"  {len(names)} Pods: Running after {start.seconds:.1f} s")
         running = await _at_rest(site)
-        stop = await burst.measure(deletes, seen.gone, _meter(site, vnode.child), pace)
+        stop = await burst.measure(deletes, seen.gone, _meter(site, vnode), pace)
         site.say(f"  {len(names)} Pods: gone after {stop.seconds:.1f} s")
         await _at_rest(site)
         everything = site.audit.since(began)
@@ -107,5 +106,5 @@ async def _at_rest(site: Site) -> int:
     return site.audit.position()
 
 
-def _meter(site: Site, vnode: Child | None = None) -> CpuMeter:
-    return CpuMeter(process.groups(site.bed, vnode))
+def _meter(site: Site, vnode: Vnode | None = None) -> CpuMeter:
+    return CpuMeter(process.groups(site.bed, None if vnode is None else vnode.pid))

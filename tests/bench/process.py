@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.e2e.bed.bed import Bed
-from tests.e2e.bed.processes import Child
+
+#: Everything that is not in a group, and what nobody used.
+STRANGERS, IDLE = "strangers", "idle"
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 # proc(5): utime and stime are fields 14 and 15; the second field is a name in parentheses that may hold blanks.
@@ -30,7 +32,7 @@ def peak_resident_bytes(pid: int) -> int:
 
 
 class CpuMeter:
-    """CPU of groups of processes since the meter was made."""
+    """CPU of groups of processes since the meter was made, and of everything else on the machine."""
 
     def __init__(self, groups: Mapping[str, Iterable[int]]) -> None:
         self._groups = {name: tuple(pids) for name, pids in groups.items()}
@@ -39,13 +41,16 @@ class CpuMeter:
     def used(self) -> dict[str, float]:
         """Seconds by group."""
         now = self._read()
-        return {name: round(now[name] - before, 2) for name, before in self._before.items()}
+        used = {name: now[name] - before for name, before in self._before.items()}
+        used[STRANGERS] -= sum(used[name] for name in self._groups)
+        return {name: round(seconds, 2) for name, seconds in used.items()}
 
     def _read(self) -> dict[str, float]:
-        return {name: sum(map(cpu_seconds, pids)) for name, pids in self._groups.items()}
+        groups = {name: sum(map(cpu_seconds, pids)) for name, pids in self._groups.items()}
+        return {**groups, **_machine()}
 
 
-def groups(bed: Bed, vnode: Child | None = None) -> dict[str, list[int]]:
+def groups(bed: Bed, vnode: int | None = None) -> dict[str, list[int]]:
     """The processes that share the machine during a measurement."""
     plane = bed.control_plane
     found = {
@@ -53,10 +58,19 @@ def groups(bed: Bed, vnode: Child | None = None) -> dict[str, list[int]]:
         "kube-apiserver": [plane.apiserver.pid],
         "controllers": [plane.controller_manager.pid, plane.scheduler.pid],
         "nomad server": [bed.nomad.server.pid],
-        "nomad clients": [client.child.pid for client in bed.nomad.clients.values()],
+        "nomad clients": [client.child.pid for client in bed.nomad.clients.values() if client.child.running],
         "bench": [os.getpid()],
     }
-    return found if vnode is None else {"vnode": [vnode.pid], **found}
+    return found if vnode is None else {"vnode": [vnode], **found}
+
+
+def _machine() -> dict[str, float]:
+    # proc(5), /proc/stat; what a hypervisor gives to others is lost to us as well.
+    user, nice, system, idle, waiting, interrupts, soft_interrupts, stolen = map(
+        int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+    )
+    busy = user + nice + system + interrupts + soft_interrupts + stolen
+    return {STRANGERS: busy / _TICKS, IDLE: (idle + waiting) / _TICKS}
 
 
 def _kilobytes(pid: int, field: str) -> int:

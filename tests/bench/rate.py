@@ -52,7 +52,7 @@ async def measure(site: Site, template: JobTemplate) -> Rate:
     sent: dict[str, float] = {}
     async with (
         site.vnode() as vnode,
-        metrics.session(site.bed, vnode) as session,
+        metrics.session(site.bed, vnode.process) as session,
         site.kubernetes.watch() as pods,
         site.nomad.watch("Job", "Allocation") as jobs,
     ):

@@ -38,6 +38,7 @@ def write(file: Path, results: Results, machine: dict[str, Any], when: datetime)
         "when": when.isoformat(timespec="seconds"),
         "machine": machine,
         "figures": [{**_fields(figure), "verdict": figure.verdict} for figure in results.figures()],
+        "notes": results.notes(),
         "measured": results,
     }
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,10 @@ from tests.bench.site import Plan
 from tests.bench.standing import Standing
 
 _MEGA, _MILLI = 1e6, 1000
+#: Milliseconds by which a bystander's view of a hop may differ.
+_WAY_MS = 15
+#: The share of CPU for others up to which a machine counts as ours alone.
+_CALM = 0.1
 #: Memory of a vnode without Pods, and of each Pod, in MB.
 _BASE_MB, _POD_MB = 130, 0.03
 _PATCHES = ("patch pods/status", "update pods/status")
@@ -53,6 +57,27 @@ class Results:
     standing: Standing | None = None
     failures: list[str] = field(default_factory=list)
 
+    def notes(self) -> list[str]:
+        """What a reader has to know beside the figures."""
+        found = []
+        if self.sample and not self.sample.template.logs_disabled:
+            found.append("the jobs collect logs (LogConfig.Disabled is not set): two processes per task on both sides")
+        bursts = [burst for round_ in self.rounds for burst in (round_.direct.start, round_.pods.start)]
+        busiest = max((burst.strangers for burst in bursts), default=0)
+        if busiest > _CALM:
+            found.append(f"other processes took up to {busiest:.0%} of the machine: seconds and CPU are inflated")
+        if self.rate:
+            hops = {
+                "status": (self.rate.status, self.rate.seen_status),
+                "submission": (self.rate.submission, self.rate.seen_submission),
+            }
+            found += [
+                f"vnode's histogram of {hop} and the bystanders disagree: median {told.p50} and {seen.p50} ms"
+                for hop, (told, seen) in hops.items()
+                if told and _disagree(told, seen)
+            ]
+        return found
+
     def figures(self) -> list[Figure]:
         """All figures that the plan asked for."""
         parts = {
@@ -82,6 +107,11 @@ class Results:
         yield Figure(section=a, name=f"{count} Pods deleted → gone", unit="s", value=stops, reference="423; 11-20")
         yield Figure(section=a, name=f"{count} jobs directly → ended", unit="s", value=direct_stops, reference="8")
         yield Figure(section=a, name="delete ratio", unit="x", value=stop_ratio, bar=2)
+        for name, bursts in (
+            ("strangers' share of CPU, Pods", [round_.pods.start for round_ in rounds]),
+            ("strangers' share of CPU, jobs directly", [round_.direct.start for round_ in rounds]),
+        ):
+            yield Figure(section=a, name=name, unit="%", value=_median([100 * burst.strangers for burst in bursts]))
 
     def _costs(self) -> Iterator[Figure]:
         pods, nomad = self.plan.pods, self.sample
@@ -93,12 +123,14 @@ class Results:
         api_reads = _median([reads(requests) / pods for requests in starting])
         writes = nomad.nomad_writes_per_pod if nomad else None
         nomad_reads = nomad.nomad_reads_per_pod if nomad else None
+        ending = nomad.nomad_writes_per_end if nomad else None
         b = "b"
         yield Figure(section=b, name="status patches per Pod", unit="", value=patches, bar=2, reference="1")
         yield Figure(section=b, name="Events per Pod", unit="", value=events, bar=1, reference="1")
         yield Figure(section=b, name="reads of Kubernetes per Pod", unit="", value=api_reads, bar=0)
         yield Figure(section=b, name="reads of Nomad per Pod", unit="", value=nomad_reads, bar=0)
         yield Figure(section=b, name="Nomad writes per Pod", unit="", value=writes, bar=1)
+        yield Figure(section=b, name="Nomad writes per Pod ended", unit="", value=ending)
         yield Figure(section=b, name="CPU of vnode per Pod started", unit="ms", value=cpu, bar=4)
         yield Figure(section=b, name="CPU of vnode per Pod ended", unit="ms", value=stop_cpu)
 
@@ -158,6 +190,12 @@ def _both(
     p50, p99 = (latency.p50, latency.p99) if latency else (None, None)
     yield Figure(section="c", name=f"{name}, p50", unit="ms", value=p50, bar=bars[0], reference=references[0])
     yield Figure(section="c", name=f"{name}, p99", unit="ms", value=p99, bar=bars[1], reference=references[1])
+
+
+def _disagree(told: Latency, seen: Latency) -> bool:
+    """Whether two views of one hop differ by more than the way of a line on another stream, and by half."""
+    low, high = sorted((told.p50 or 0, seen.p50 or 0))
+    return high - low > _WAY_MS and high > 1.5 * low
 
 
 def _count(requests: Requests, kinds: tuple[str, ...]) -> int:

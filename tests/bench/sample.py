@@ -30,6 +30,11 @@ class Sample:
         return requests.writes(self.starting) / self.count
 
     @property
+    def nomad_writes_per_end(self) -> float:
+        """Writes of one Pod's way out."""
+        return requests.writes(self.ending) / self.count
+
+    @property
     def nomad_reads_per_pod(self) -> float:
         """Reads of one Pod's way to Running, streams and resync left out."""
         return requests.reads(self.starting) / self.count

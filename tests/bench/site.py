@@ -19,6 +19,7 @@ from tests.e2e.bed.vnode_process import VnodeProcess
 
 _CLEAR_SECONDS = 120
 _LOOK_SECONDS = 0.5
+_WATCH_SECONDS = 1.0
 #: Seconds without a request for any Pod after which a phase has come to rest.
 QUIET_SECONDS = 3.0
 REST_SECONDS = 60.0
@@ -39,6 +40,36 @@ class Plan:
     within: float
 
 
+class Vnode:
+    """A running vnode whose unexpected end is noticed at once, and not when a deadline passes."""
+
+    def __init__(self, process: VnodeProcess) -> None:
+        self.process = process
+        self._stopped = False
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self.process.child.pid
+
+    async def watch(self) -> None:
+        """Raise when it has ended by itself."""
+        while True:
+            if not self._stopped:
+                self.process.child.must_live()
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    async def stop(self) -> None:
+        """End it in order."""
+        self._stopped = True
+        await asyncio.to_thread(self.process.stop)
+
+    async def start(self) -> None:
+        """Start it again, until its Node is Ready."""
+        await asyncio.to_thread(self.process.start)
+        self._stopped = False
+
+
 @dataclass(frozen=True)
 class Site:
     """Where it is measured."""
@@ -51,8 +82,8 @@ class Site:
     say: Callable[[str], None]
 
     @asynccontextmanager
-    async def vnode(self, nomad_address: str | None = None) -> AsyncIterator[VnodeProcess]:
-        """A vnode of its own, which talks to Nomad at another address if one is given."""
+    async def vnode(self, nomad_address: str | None = None) -> AsyncIterator["Vnode"]:
+        """A vnode of its own, which talks to Nomad at another address if one is given; its death ends the block."""
         context = self.bed.vnode(f"--max-pods={self.plan.pods}", node_name=NODE)
         real = self.bed.nomad.address
         # A flag would add an address to the real one, which comes first.
@@ -61,8 +92,12 @@ class Site:
             vnode = await asyncio.to_thread(context.__enter__)
         finally:
             self.bed.nomad.address = real
+        watched = Vnode(vnode)
         try:
-            yield vnode
+            async with asyncio.TaskGroup() as tasks:
+                watcher = tasks.create_task(watched.watch())
+                yield watched
+                watcher.cancel()
         finally:
             await asyncio.to_thread(context.__exit__, None, None, None)
 

@@ -12,9 +12,8 @@ from tests.bench.metrics import Metrics
 from tests.bench.recorder import Recorder, record
 from tests.bench.requests import Requests
 from tests.bench.settled import settled
-from tests.bench.site import QUIET_SECONDS, REST_SECONDS, Site
+from tests.bench.site import QUIET_SECONDS, REST_SECONDS, Site, Vnode
 from tests.bench.workload import manifest, pod_names
-from tests.e2e.bed.vnode_process import VnodeProcess
 
 ROUNDS, WAITING = "vnode_rounds_total", "vnode_queue_length"
 _LOOK_SECONDS = 0.1
@@ -79,29 +78,29 @@ async def measure(site: Site) -> Standing:
     names = pod_names("standing", site.plan.pods)
     async with record(site.bed) as recorder, site.vnode(recorder.address) as vnode, site.kubernetes.watch() as seen:
         await _at_rest(site, recorder)
-        empty = process.resident_bytes(vnode.child.pid)
+        empty = process.resident_bytes(vnode.pid)
         creates = {name: partial(site.kubernetes.create, manifest(name)) for name in names}
         await send_all(creates, site.plan.concurrency)
         await seen.running.wait(names, site.plan.within)
         await _at_rest(site, recorder)
-        full, peak = process.resident_bytes(vnode.child.pid), process.peak_resident_bytes(vnode.child.pid)
+        full, peak = process.resident_bytes(vnode.pid), process.peak_resident_bytes(vnode.pid)
         site.say(f"  {len(names)} Pods Running, {full / 1e6:.0f} MB resident")
         restart = await _restart(site, recorder, vnode) if "f" in site.plan.only else None
         idle = await _idle(site, recorder) if "d" in site.plan.only else None
-        memory = Memory(empty, full, peak, process.resident_bytes(vnode.child.pid))
+        memory = Memory(empty, full, peak, process.resident_bytes(vnode.pid))
     if restart is not None:
         restart = await _heal(site, restart, names)
     await site.clear()
     return Standing(memory, restart, idle)
 
 
-async def _restart(site: Site, recorder: Recorder, vnode: VnodeProcess) -> Restart:
-    await asyncio.to_thread(vnode.stop)
+async def _restart(site: Site, recorder: Recorder, vnode: Vnode) -> Restart:
+    await vnode.stop()
     position, before = site.audit.position(), recorder.requests.copy()
     began = time.monotonic()
-    async with metrics.session(site.bed, vnode) as session, asyncio.TaskGroup() as tasks:
+    async with metrics.session(site.bed, vnode.process) as session, asyncio.TaskGroup() as tasks:
         looking = tasks.create_task(_looked(Metrics(session), site.plan.pods, began))
-        await asyncio.to_thread(vnode.start)
+        await vnode.start()
         ready = time.monotonic() - began
     await _at_rest(site, recorder)
     return Restart(looking.result(), ready, None, site.audit.since(position), recorder.requests - before)

@@ -104,15 +104,30 @@ def test_a_forced_deletion_leaves_nothing_in_nomad(namespace: Namespace, script:
     namespace.wait_until_nomad_is_empty()
 
 
-def test_a_successor_of_the_same_name_waits_for_one_that_was_forced(namespace: Namespace, places: Path) -> None:
-    ended = places / "ended"
-    script = f"trap 'sleep 3; touch {ended}; exit 0' TERM; echo ready; while true; do sleep 0.1; done"
-    namespace.create(pod("one", script, terminationGracePeriodSeconds=20))
-    _wait_until_it_traps(namespace, "one")
+def test_a_successor_of_the_same_name_runs_never_beside_one_that_was_forced(namespace: Namespace, places: Path) -> None:
+    beat = places / "beat"
+    namespace.create(pod("one", f"trap '' TERM; while true; do date +%s.%N >{beat}; sleep 0.05; done"))
+    wait_until("the first beat", beat.exists, within=SOON)
     namespace.kubectl("delete", "pod", "one", "--grace-period=0", "--force")
-    namespace.create(pod("one", f"test -e {ended}", restart="Never"))
+    namespace.create(pod("one", f"a=$(cat {beat}); sleep 0.5; test $a = $(cat {beat})", restart="Never"))
     assert phase(namespace.wait_phase("one", "Succeeded", "Failed")) == "Succeeded"
-    namespace.wait_event("one", "WaitingForPredecessor")
+
+
+def test_a_successor_waits_for_one_that_nobody_can_end(bed: Bed, namespace: Namespace) -> None:
+    client = bed.nomad.clients["edge-1"]
+    here = settings(constraints=f"${{node.unique.name}} = {client.name}")
+    namespace.create(pod("one", "sleep 600", annotations=here))
+    first = namespace.wait_ready("one")
+    client.stop()
+    try:
+        namespace.kubectl("delete", "pod", "one", "--grace-period=0", "--force")
+        namespace.create(pod("one", "exit 0", restart="Never"))
+        namespace.wait_event("one", "WaitingForPredecessor", first["metadata"]["uid"])
+        assert phase(namespace.pod("one")) == "Pending"
+    finally:
+        client.start()
+    namespace.wait_phase("one", "Succeeded")
+    client.wait_ready()
 
 
 _PENDING = {

@@ -157,7 +157,7 @@ class TestHealthy:
 
 class TestNomadsDoor:
     async def test_nobody_at_the_address(self, clinic: Clinic) -> None:
-        found = await clinic.problems(nomad_address=(f"http://127.0.0.1:{_UNUSED_PORT}",))
+        found = await clinic.problems(nomad_address=(f"https://127.0.0.1:{_UNUSED_PORT}",))
         (finding,) = found[Problem.NOMAD_ADDRESS]
         assert finding.fails
         assert "--nomad-address" in finding.advice
@@ -211,6 +211,14 @@ class TestNomadsDoor:
     async def test_http_where_nomad_speaks_tls(self, secured: Clinic) -> None:
         address = secured.bed.nomad.address
         found = await secured.problems(nomad_address=(address.replace("https:", "http:"),))
+        (finding,) = found[Problem.NOMAD_SCHEME]
+        assert address in finding.advice
+
+    async def test_https_where_nomad_speaks_no_tls(self, clinic: Clinic) -> None:
+        address = clinic.bed.nomad.address
+        if clinic.bed.profile != "plain":
+            pytest.skip("this profile has TLS")
+        found = await clinic.problems(nomad_address=(address.replace("http:", "https:"),))
         (finding,) = found[Problem.NOMAD_SCHEME]
         assert address in finding.advice
 
@@ -280,12 +288,11 @@ class TestNomadsToken:
     async def test_trying_tells_the_same_as_the_policies(self, secured: Clinic, capability: str) -> None:
         with _running_job(secured.bed), secured.token(without(capability)) as token:
             verdicts = await _tried(secured, token)
-        expected = {name: name != capability or name == "read-logs" for name in CAPABILITIES}
-        if capability == "list-jobs":
-            # Without it no allocation is found to try the rest on.
-            assert verdicts["list-jobs"] is False
-        else:
-            assert verdicts == expected
+        expected: dict[str, bool | None] = {name: name != capability or name == "read-logs" for name in CAPABILITIES}
+        if capability == "read-job":
+            # Without it no allocation is shown to try the rest on.
+            expected |= dict.fromkeys(("alloc-lifecycle", "read-logs", "read-fs"))
+        assert verdicts == expected
 
     async def test_trying_leaves_no_trace(self, secured: Clinic) -> None:
         with _running_job(secured.bed), secured.token(without("")) as token:

@@ -1,15 +1,20 @@
-"""Scene 1: twelve pings. A Deployment goes from nothing to twelve Pods on five machines and back."""
+"""Scenes 1 and 4: twelve pings. From nothing to twelve Pods on five machines and back; vnode dies and comes back."""
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 import yaml
 
-from tests.e2e.bed.bed import REPOSITORY, Bed
+from tests.e2e import kubelet_api
+from tests.e2e.bed import audit
+from tests.e2e.bed.bed import REPOSITORY, VNODE_USER, Bed
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.conftest import Namespaces
+from tests.e2e.manifests import Manifest
 from tests.e2e.namespace import SOON, Namespace, is_ready
 
 _EXAMPLES = REPOSITORY / "deploy" / "examples"
@@ -54,6 +59,28 @@ def test_each_has_its_own_log(pings: Namespace) -> None:
         assert prefix == f"[pod/{name}/ping]"
 
 
+def test_vnode_killed_and_started_again_adopts_all_and_writes_nothing(
+    bed: Bed, vnode: VnodeProcess, pings: Namespace
+) -> None:
+    pods = {pod["metadata"]["name"]: pod for pod in pings.pods("ping")}
+    places = {name: _places(pings, pod) for name, pod in pods.items()}
+    node = _transitions(bed)
+    vnode.kill()
+    killed = datetime.now(UTC)
+    vnode.start()
+    with kubelet_api.client(bed, vnode, pair=bed.control_plane.admin) as api:
+        rounds = partial(kubelet_api.metric, api, "vnode_rounds_total")
+        wait_until("vnode to have looked at every Pod", lambda: rounds() >= _PINGS, within=SOON)
+    assert {pod["metadata"]["name"]: pod for pod in pings.pods("ping")} == pods
+    assert {name: _places(pings, pod) for name, pod in pods.items()} == places
+    assert _transitions(bed) == node
+    writes = audit.writes(bed.audit_log, VNODE_USER, killed)
+    assert not [write for write in writes if " pods" in write]
+    assert not [write for write in writes if write.startswith(("create nodes", "delete"))]
+    name = next(iter(pods))
+    assert pings.logs(name, "--limit-bytes=7") == f"{name} ping 1"[:7]
+
+
 def test_a_rolling_update_replaces_all_and_leaves_twelve_jobs(pings: Namespace) -> None:
     old = {pod["metadata"]["uid"] for pod in pings.pods("ping")}
     pings.kubectl("set", "env", "deployment/ping", "WORD=pong")
@@ -92,6 +119,18 @@ def test_the_same_by_other_drivers(namespace: Namespace, driver: str) -> None:
         assert namespace.logs(name).startswith(f"{name} ping 1\n")
     namespace.kubectl("scale", f"deployment/{app}", "--replicas=0")
     namespace.wait_until_nomad_is_empty()
+
+
+def _places(namespace: Namespace, pod: Manifest) -> list[tuple[str, str]]:
+    """The allocations of a Pod, and when each began to run."""
+    return [(one["ID"], one["TaskStates"]["ping"]["StartedAt"]) for one in namespace.allocations(pod)]
+
+
+def _transitions(bed: Bed) -> tuple[Manifest, list[Manifest]]:
+    """What a Node that flaps would show: times of its conditions, and taints."""
+    node = bed.control_plane.api("/api/v1/nodes/nomad")
+    times = {each["type"]: (each["status"], each["lastTransitionTime"]) for each in node["status"]["conditions"]}
+    return times, node["spec"]["taints"]
 
 
 def _scale(namespace: Namespace, replicas: int) -> None:

@@ -63,6 +63,7 @@ def test_policy_comes_from_the_file(tmp_path: Path) -> None:
         ({"node_address": "nomad.example.com"}, "--node-address: "),
         ({"kubernetes_service": "api.example.com"}, "--kubernetes-service: "),
         ({"namespace_map": "k8s/{namespace}"}, "--namespace-map: "),
+        ({"kubelet_key": "key.pem"}, "kubelet-certificate and kubelet-key belong together"),
         ({"log_level": "loud"}, "--log-level: "),
     ],
 )

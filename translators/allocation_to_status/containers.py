@@ -280,7 +280,8 @@ def _counted(situation: Situation, task: str) -> int:
     count = 0
     for index, (allocation, histories) in enumerate(situation.chain):
         history = histories.get(task)
-        if history is None or (index < last and not history.has_started):
+        if history is None or not history.has_started:
+            # What could not be fetched or started was not restarted either.
             continue
         # A restart that is put off for ever is none: the run that ended is the last one.
         settled = history.ended and (history.parked or not (history.is_up or history.is_pending))

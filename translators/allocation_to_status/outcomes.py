@@ -27,7 +27,7 @@ class Stage(StrEnum):
     RESTARTING = "restarting"
     #: Everything has ended, and the phase says so or is about to.
     FINISHED = "finished"
-    #: The newest allocation failed before any task of the Pod ever ran.
+    #: The newest allocation failed before any task of the Pod ever ran, or will for ever.
     NEVER_STARTED = "never_started"
     #: The allocation ended though the restart policy wants it back: the job must be submitted again.
     DEAD = "dead"
@@ -62,7 +62,12 @@ def outcome(pod: Pod, facts: Facts) -> Outcome:
         return _without_allocation(judgement)
     if judgement.ending is not None:
         return Outcome(Stage.STOPPED_BY_OTHER, reason=judgement.ending.reason, message=judgement.ending.message)
-    return _over(judgement) if situation.is_over else Outcome(_alive(judgement))
+    if situation.is_over:
+        return _over(judgement)
+    if not situation.has_started and any(failure.permanent for failure in _failures(situation)):
+        # Nomad would try again for ever what can never work.
+        return _failed_start(Stage.NEVER_STARTED, situation)
+    return Outcome(_alive(judgement))
 
 
 def _without_allocation(judgement: Judgement) -> Outcome:
@@ -90,7 +95,7 @@ def _over(judgement: Judgement) -> Outcome:
 
 
 def _failed_start(stage: Stage, situation: Situation) -> Outcome:
-    failures = [history.failure for history in situation.histories.values() if history.failure is not None]
+    failures = _failures(situation)
     if not failures:
         text = situation.current.client_description if situation.current is not None else ""
         kind = FailureKind.SETUP if stage is Stage.NEVER_STARTED else None
@@ -103,6 +108,10 @@ def _failed_start(stage: Stage, situation: Situation) -> Outcome:
         reason=worst.reason,
         message=worst.message,
     )
+
+
+def _failures(situation: Situation) -> list[StartFailure]:
+    return [history.failure for history in situation.histories.values() if history.failure is not None]
 
 
 def _is_permanent(situation: Situation, failure: StartFailure) -> bool:

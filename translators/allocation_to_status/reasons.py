@@ -13,7 +13,10 @@ from translators.records.allocations import TaskEvent
 _IMAGE = re.compile(
     r"^Failed to pull |unable to pull|Error: image .+ not found|Failed to find docker auth|image_pull_timeout"
 )
-_IMAGE_NAME = re.compile(r"invalid reference format|Failed to parse named repo|unable to parse image", re.IGNORECASE)
+_IMAGE_NAME = re.compile(
+    r"invalid reference format|does not match registry specification|Failed to parse named repo|unable to parse image",
+    re.IGNORECASE,
+)
 _COMMAND = re.compile(
     r"could not be found|not found under path|failed to launch command|Failed to start container"
     r"|executable file not found|exec format error|error making .* executable"

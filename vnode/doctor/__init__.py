@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from vnode.doctor.findings import Finding
-from vnode.doctor.kubernetes import KubernetesExamination, judge_serving, namespaces_of_pods, unusable
+from vnode.doctor.kubernetes import KubernetesExamination, namespaces_of_pods, unusable
 from vnode.doctor.nomad import NomadExamination
 from vnode.errors import Denied, PeerError
 from vnode.kube.connection import Connection, connect
@@ -32,7 +32,7 @@ async def _kubernetes(settings: Settings, now: Callable[[], datetime]) -> tuple[
             found = await KubernetesExamination(settings, connection, now).run()
             return found, await _used_namespaces(connection, settings.node_name)
     except Denied as error:
-        return (unusable(error), await judge_serving(settings, None)), frozenset()
+        return await unusable(settings, error), frozenset()
 
 
 async def _used_namespaces(connection: Connection, node: str) -> frozenset[str]:

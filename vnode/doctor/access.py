@@ -11,7 +11,7 @@ from typing import Any
 
 #: What a run needs in every Nomad namespace that it uses, and what does not work without.
 CAPABILITIES: Mapping[str, str] = {
-    "list-jobs": "following jobs and allocations",
+    "list-jobs": "following jobs",
     "read-job": "reading jobs and allocations",
     "submit-job": "starting and stopping Pods",
     "alloc-lifecycle": "ending containers early",

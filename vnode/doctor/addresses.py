@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import os
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +29,9 @@ class Visit:
 async def examine(settings: NomadSettings, context: ssl.SSLContext) -> tuple[Visit, ...]:
     """Knock everywhere, at the same time; the order is that of the settings."""
     doors = [Door(address, settings.tls_server_name) for address in settings.addresses]
-    visits = await asyncio.gather(*(_visit(door, settings, context) for door in doors))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_visit(door, settings, context)) for door in doors]
+    visits = [task.result() for task in tasks]
     if not any(visit.answer for visit in visits):
         return tuple(visits)
     return tuple(replace(visit, findings=tuple(map(_bearable, visit.findings))) for visit in visits)
@@ -41,7 +44,7 @@ async def _visit(door: Door, settings: NomadSettings, context: ssl.SSLContext) -
         return Visit(door, (diagnosis(door, settings, error),))
     if _TLS_ON_PLAIN in answer.body:
         return Visit(door, (_wrong_scheme(door, "it speaks TLS"),))
-    return Visit(door, (fine(_checked(door), "answers"), *_clear_text(door)), answer)
+    return Visit(door, (fine(_checked(door), "answers"), *clear_text(door)), answer)
 
 
 def diagnosis(door: Door, settings: NomadSettings, error: OSError | ValueError) -> Finding:
@@ -50,7 +53,7 @@ def diagnosis(door: Door, settings: NomadSettings, error: OSError | ValueError) 
     if isinstance(error, ssl.SSLError):
         return _tls_diagnosis(door, settings, error)
     if isinstance(error, ConnectionResetError) and door.encrypted and not settings.client_cert:
-        return trouble(Problem.NOMAD_CLIENT_CERT, checked, "it ends the connection; no certificate was shown")
+        return trouble(Problem.NOMAD_CLIENT_CERT, checked, f"{_words(error)}; no certificate was shown")
     return trouble(Problem.NOMAD_ADDRESS, checked, _words(error))
 
 
@@ -80,7 +83,8 @@ def _wrong_scheme(door: Door, found: str) -> Finding:
     return trouble(Problem.NOMAD_SCHEME, _checked(door), found, address=address)
 
 
-def _clear_text(door: Door) -> Sequence[Finding]:
+def clear_text(door: Door) -> Sequence[Finding]:
+    """Whether others can read along: not within one machine."""
     if door.encrypted or _is_loopback(door.host):
         return ()
     return (trouble(Problem.NOMAD_CLEAR_TEXT, _checked(door), "no TLS on the way to another machine"),)
@@ -104,5 +108,7 @@ def _checked(door: Door) -> str:
 def _words(error: OSError | ValueError) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return text or type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    # Names that are not known have numbers of their own.
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

@@ -54,8 +54,9 @@ async def examine(
         async with gate:
             return await _kept(nomad, ours, client)
 
-    answers = await asyncio.gather(*(ask(client) for client in asked))
-    return judge({client.name: answer for client, answer in zip(asked, answers, strict=True)}, max_pods)
+    async with asyncio.TaskGroup() as group:
+        answers = {client.name: group.create_task(ask(client)) for client in asked}
+    return judge({name: answer.result() for name, answer in answers.items()}, max_pods)
 
 
 async def _kept(nomad: Independent, ours: NomadClient, client: Client) -> Kept:

@@ -50,28 +50,27 @@ class Door:
         Raises ssl.SSLError and other OSError as they come, TimeoutError, and ValueError when the answer is no HTTP.
         """
         async with asyncio.timeout(_WITHIN):
+            reader, writer = await self._open(tls)
             try:
-                return _parsed(await self._ask(tls))
-            except (ConnectionError, EOFError) as error:
+                return _parsed(await self._ask(reader, writer))
+            except (ConnectionError, EOFError):
                 if self.encrypted:
                     await self._hear_alert(tls)
-                raise ConnectionResetError(str(error) or "the connection was closed without an answer") from error
+                raise ConnectionResetError("it ends the connection without an answer") from None
+            finally:
+                writer.transport.abort()
 
-    async def _ask(self, tls: ssl.SSLContext) -> bytes:
-        reader, writer = await self._open(tls)
-        try:
-            path = urlsplit(self.address).path.rstrip("/")
-            request = f"GET {path}/v1/status/leader HTTP/1.1\r\nHost: {self.host}\r\nConnection: close\r\n\r\n"
-            writer.write(request.encode())
-            await writer.drain()
-            answer = bytearray()
-            while (chunk := await reader.read(_LONGEST_ANSWER)) and len(answer) < _LONGEST_ANSWER:
-                answer += chunk
-            if not answer:
-                raise EOFError
-            return bytes(answer)
-        finally:
-            writer.transport.abort()
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        path = urlsplit(self.address).path.rstrip("/")
+        request = f"GET {path}/v1/status/leader HTTP/1.1\r\nHost: {self.host}\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode())
+        await writer.drain()
+        answer = bytearray()
+        while (chunk := await reader.read(_LONGEST_ANSWER)) and len(answer) < _LONGEST_ANSWER:
+            answer += chunk
+        if not answer:
+            raise EOFError
+        return bytes(answer)
 
     async def _hear_alert(self, tls: ssl.SSLContext) -> None:
         """Connect once more and say nothing: a server that refuses us after the handshake tells why.

@@ -25,8 +25,9 @@ _ROOT_AUTHORITY = "/api/v1/namespaces/kube-system/configmaps/kube-root-ca.crt"
 _SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 _CREDENTIALS, _API, _VERSION = "credentials for Kubernetes", "Kubernetes API", "version of Kubernetes"
-_IDENTITY, _RIGHTS = "identity in Kubernetes", "rights in Kubernetes"
+_IDENTITY, _CLOCK, _RIGHTS = "identity in Kubernetes", "clock of Kubernetes", "rights in Kubernetes"
 _AUTHORITY = "authority of the API server's client certificate"
+_ORDER = (_API, _VERSION, _IDENTITY, _CLOCK, _RIGHTS, _AUTHORITY)
 
 
 class KubernetesExamination:
@@ -43,23 +44,20 @@ class KubernetesExamination:
             version = decode_object(await self._kubernetes.request("GET", "/version", within=_WITHIN))
             introduction = await self._introduce()
         except PeerError as error:
-            found = unreachable(error)
-            unasked = (_VERSION, _IDENTITY, _RIGHTS, _AUTHORITY)
-            because = f"because the {_API} gave no answer that can be used"
-            return found, *(skipped(name, because) for name in unasked), await judge_serving(self._settings, None)
-        user, told = introduction
+            return unreachable(error), *await _rest(self._settings, _VERSION)
+        user, clock = introduction
         authority, about_authority = await self._client_authority()
         return (
             fine(_API, "answers"),
             judge_version(str(version.get("gitVersion", ""))),
             fine(_IDENTITY, user),
-            *told,
+            clock,
             *await rights.examine(self._kubernetes, needed_rights(self._settings), user),
             about_authority,
-            await judge_serving(self._settings, await self._authorities(authority)),
+            await _judge_serving(self._settings, await self._authorities(authority)),
         )
 
-    async def _introduce(self) -> tuple[str, tuple[Finding, ...]]:
+    async def _introduce(self) -> tuple[str, Finding]:
         """Who we are to the API server, and its clock: it stamps the review, and stores nothing."""
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         asked = self._now()
@@ -67,11 +65,13 @@ class KubernetesExamination:
             body = await self._kubernetes.request("POST", _SELF, body=encode(review), within=_WITHIN)
         except NotFound:
             # Older than 1.28, of which the version speaks.
-            return "unknown", ()
+            return "unknown", skipped(_CLOCK, "because it tells no time")
         answer, answered = decode_object(body), self._now()
         stamp = answer["metadata"].get("creationTimestamp")
-        clock = (clocks.compare("Kubernetes", datetime.fromisoformat(stamp), asked, answered),) if stamp else ()
-        return str(answer["status"]["userInfo"]["username"]), clock
+        user = str(answer["status"]["userInfo"]["username"])
+        if not stamp:
+            return user, skipped(_CLOCK, "because it tells no time")
+        return user, clocks.compare("Kubernetes", datetime.fromisoformat(stamp), asked, answered)
 
     async def _client_authority(self) -> tuple[str, Finding]:
         given = self._settings.client_ca_file
@@ -110,15 +110,16 @@ async def namespaces_of_pods(kubernetes: Requests, node: str) -> frozenset[str]:
     return frozenset(str(pod["metadata"]["namespace"]) for pod in pods.get("items") or ())
 
 
-async def judge_serving(settings: Settings, authorities: list[str] | None) -> Finding:
+async def _judge_serving(settings: Settings, authorities: list[str] | None) -> Finding:
     """The serving certificate of the settings; reads its files."""
     files = settings.kubelet_certificate, settings.kubelet_key
     return await asyncio.to_thread(serving.examine, *files, settings.node_address, authorities)
 
 
-def unusable(error: Denied) -> Finding:
-    """Not even a connection could be prepared."""
-    return trouble(Problem.KUBERNETES_CREDENTIALS, _CREDENTIALS, str(error))
+async def unusable(settings: Settings, error: Denied) -> tuple[Finding, ...]:
+    """All findings when not even a connection could be prepared."""
+    found = trouble(Problem.KUBERNETES_CREDENTIALS, _CREDENTIALS, str(error))
+    return found, *await _rest(settings, _API)
 
 
 def unreachable(error: PeerError) -> Finding:
@@ -150,3 +151,10 @@ def needed_rights(settings: Settings) -> list[rights.Right]:
         rights.CLIENT_AUTHORITY: settings.client_ca_file is not None,
     }
     return [right for right in rights.RIGHTS if not unused.get(right)]
+
+
+async def _rest(settings: Settings, first: str) -> tuple[Finding, ...]:
+    """What cannot be asked, and the serving certificate, whose own faults show without a cluster."""
+    because = "because Kubernetes gave no answer that can be used"
+    unasked = (skipped(name, because) for name in _ORDER[_ORDER.index(first) :])
+    return *unasked, await _judge_serving(settings, None)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from vnode.connections import nomad_settings
 from vnode.doctor import addresses, clocks, collection, files, namespaces, pool, tokens
 from vnode.doctor.addresses import Visit
 from vnode.doctor.door import Answer
@@ -115,20 +116,6 @@ class NomadExamination:
         drivers = pool.judge_drivers(ours, self.settings.default_driver, self.settings.policy)
         kept = await collection.examine(nomad, client, ours, self.settings.max_pods)
         return judged, *drivers, *versions, *kept
-
-
-def nomad_settings(settings: Settings) -> NomadSettings:
-    """The part of the settings that is about Nomad's API; raises ValueError with a sentence."""
-    return NomadSettings(
-        addresses=settings.nomad_address,
-        token="" if settings.nomad_token_file else settings.nomad_token.get_secret_value(),
-        token_file=settings.nomad_token_file,
-        region=settings.nomad_region,
-        ca_cert=settings.nomad_ca_cert,
-        client_cert=settings.nomad_client_cert,
-        client_key=settings.nomad_client_key,
-        tls_server_name=settings.nomad_tls_server_name,
-    )
 
 
 def _independent(settings: Settings, visit: Visit, identity: Identity) -> Independent:

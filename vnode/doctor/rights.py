@@ -13,6 +13,7 @@ from vnode.errors import PeerError
 from vnode.kube.api import Requests, decode_object, encode
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_WITHIN = 10.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,24 +72,25 @@ RIGHTS = (
 )
 
 
-async def missing(kubernetes: Requests, rights: Iterable[Right]) -> tuple[Right, ...]:
-    """Those of the rights that we do not have; raises `vnode.errors.PeerError`."""
-
-    async def ask(right: Right) -> bool:
-        answer = decode_object(await kubernetes.request("POST", _REVIEWS, body=encode(right.question())))
-        return (answer.get("status") or {}).get("allowed") is True
-
-    asked = tuple(rights)
-    allowed = await asyncio.gather(*(ask(right) for right in asked))
-    return tuple(right for right, granted in zip(asked, allowed, strict=True) if not granted)
-
-
 async def examine(kubernetes: Requests, rights: Iterable[Right], user: str) -> tuple[Finding, ...]:
-    """One finding for each missing right, or one that says that there is none."""
-    needed = tuple(rights)
+    """One finding for each right that is missing or could not be asked for, or one that says that there is none."""
+    async with asyncio.TaskGroup() as group:
+        asked = {right: group.create_task(_allowed(kubernetes, right)) for right in rights}
+    found = tuple(
+        trouble(Problem.RBAC, f"right to {right}", _words(task.result(), user), user=user)
+        for right, task in asked.items()
+        if task.result() is not True
+    )
+    return found or (fine("rights in Kubernetes", f"{user} has all {len(asked)}"),)
+
+
+async def _allowed(kubernetes: Requests, right: Right) -> bool | PeerError:
     try:
-        lacking = await missing(kubernetes, needed)
+        body = await kubernetes.request("POST", _REVIEWS, body=encode(right.question()), within=_WITHIN)
+        return (decode_object(body).get("status") or {}).get("allowed") is True
     except PeerError as error:
-        return (trouble(Problem.RBAC, "rights in Kubernetes", str(error), user=user),)
-    found = (trouble(Problem.RBAC, f"right to {right}", f"{user} does not have it", user=user) for right in lacking)
-    return tuple(found) or (fine("rights in Kubernetes", f"{user} has all {len(needed)}"),)
+        return error
+
+
+def _words(answer: bool | PeerError, user: str) -> str:  # noqa: FBT001 - an answer, not a switch
+    return str(answer) if isinstance(answer, PeerError) else f"{user} does not have it"

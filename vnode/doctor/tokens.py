@@ -12,6 +12,8 @@ from vnode.errors import Denied, NotFound, PeerError, Rejected
 
 CHECKED = "Nomad token"
 _ANONYMOUS = "anonymous"
+#: What Nomad calls our token while it has no ACLs (1.11); older ones refuse the question instead.
+_NO_ACLS = "acls-disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ async def examine(nomad: Independent) -> TokenJudgement:
         token = await nomad.ask(lambda api: api.acl.get_self_token())
     except Rejected as error:
         if "ACL support disabled" in str(error):
-            return TokenJudgement(trouble(Problem.NOMAD_ACL_OFF, CHECKED, "ACLs are off"), Rights(everything=True))
+            return _without_acls()
         return _refused(error)
     except PeerError as error:
         return _refused(error)
@@ -44,6 +46,8 @@ async def examine(nomad: Independent) -> TokenJudgement:
 
 
 async def _judged(nomad: Independent, token: Mapping[str, Any]) -> TokenJudgement:
+    if token.get("AccessorID") == _NO_ACLS:
+        return _without_acls()
     if token.get("Type") == "management":
         found = trouble(Problem.NOMAD_MANAGEMENT_TOKEN, CHECKED, "it is a management token")
         return TokenJudgement(found, Rights(everything=True))
@@ -95,6 +99,10 @@ async def _existing(nomad: Independent, name: str) -> Mapping[str, Any] | None:
     except NotFound:
         return None
     return policy
+
+
+def _without_acls() -> TokenJudgement:
+    return TokenJudgement(trouble(Problem.NOMAD_ACL_OFF, CHECKED, "ACLs are off"), Rights(everything=True))
 
 
 def _refused(error: PeerError) -> TokenJudgement:

@@ -20,6 +20,10 @@ class Reachability(Protocol):
         """Whether it does."""
 
     @property
+    def asked(self) -> bool:
+        """Whether that is known at all."""
+
+    @property
     def problem(self) -> str:
         """Why it does not, as a sentence."""
 
@@ -47,6 +51,7 @@ class Description:
             mhz_per_core=self.mhz_per_core(),
             node_pool=self.node.node_pool,
             reachable=self.link.reachable,
+            asked=self.link.asked,
             unreachable_message=self.link.problem,
             pods_per_client=self.pods_per_client,
             previous=held,

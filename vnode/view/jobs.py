@@ -121,7 +121,7 @@ class JobStore:
         if uid is None or not (uid in self._jobs or self._expects(uid)):
             return
         before = self._evaluations.get(uid)
-        if before is not None and before.modify_index >= evaluation.modify_index:
+        if before is not None and _is_known(before, evaluation):
             return
         self._evaluations[uid] = evaluation
         if evaluation.triggered_by == _STOP and evaluation.status in _FINISHED:
@@ -169,3 +169,10 @@ class JobStore:
             resolved=stub.stop and known is not None and known.resolved,
             modify_index=stub.modify_index,
         )
+
+
+def _is_known(before: Evaluation, evaluation: Evaluation) -> bool:
+    """A stop is finished at the very index at which it cancels a blocked evaluation: neither makes the other old."""
+    if before.modify_index == evaluation.modify_index:
+        return before.id == evaluation.id
+    return before.modify_index > evaluation.modify_index

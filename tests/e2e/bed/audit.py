@@ -4,6 +4,7 @@
 that are no resources (/version, /healthz, discovery) are open to every authenticated user and left out.
 """
 
+import datetime as dt
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ class Right(NamedTuple):
         return f"{self.verb} {self.resource}{'.' if self.group else ''}{self.group}"
 
 
+_WRITING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 # A role of every cluster, to which our manifests only bind.
 _BUILT_IN = {
     "extension-apiserver-authentication-reader": {Right(verb, "", "configmaps") for verb in ("get", "list", "watch")}
@@ -36,6 +38,18 @@ def used(log: Path, user: str) -> set[Right]:
         for event in _events(log)
         if event["user"]["username"] == user and "resource" in event.get("objectRef", {})
     }
+
+
+def writes(log: Path, user: str, after: dt.datetime) -> list[str]:
+    """What `user` wrote after a moment, one text a request: ``patch pods/status web-1``."""
+    return [
+        f"{event['verb']} {_right(event['verb'], event['objectRef']).resource} {event['objectRef'].get('name', '')}"
+        for event in _events(log)
+        if event["user"]["username"] == user
+        and event["verb"] in _WRITING
+        and "resource" in event.get("objectRef", {})
+        and dt.datetime.fromisoformat(event["requestReceivedTimestamp"]) > after
+    ]
 
 
 def granted(manifests: Iterable[Path]) -> set[Right]:

@@ -142,6 +142,24 @@ class Bed:
             raise BedError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr or done.stdout}")
         return done
 
+    @contextlib.contextmanager
+    def kubectl_process(self, *arguments: str, version: str | None = None) -> Iterator[subprocess.Popen[str]]:
+        """Run kubectl, as administrator, beside the block; at its end it is killed if it has not ended by itself."""
+        command = (str(kubectls.kubectl(version)), *arguments)
+        environment = self._environment({"KUBECONFIG": str(self.admin_kubeconfig)})
+        with subprocess.Popen(
+            command,
+            env=environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
     def vnode_environment(self) -> dict[str, str]:
         """Environment of `vnode run`: Nomad's address, certificates and token by their standard names."""
         variables = self.nomad.environment(self.nomad.vnode_token)

@@ -47,8 +47,9 @@ class ControlPlane:
         )
         self._serving = self.authority.issue("serving", "kube-components", names=("localhost", _LOOPBACK))
         self.admin_kubeconfig = self._kubeconfig("admin", self.admin)
-        self._token_key = directory / "pki" / "service-account.key"
-        certificates.write_key_pair(self._token_key, self._token_key.with_suffix(".pub"))
+        #: The private key that signs ServiceAccount tokens.
+        self.token_key = directory / "pki" / "service-account.key"
+        certificates.write_key_pair(self.token_key, self.token_key.with_suffix(".pub"))
         self.etcd = children.add("etcd", binary("etcd"), *self._etcd_flags(etcd_port, etcd_peer_port))
         flags = self._apiserver_flags(api_port, etcd_port, host_address, verify_kubelet=verify_kubelet)
         self.apiserver = children.add("kube-apiserver", binary("kube-apiserver"), *flags)
@@ -143,8 +144,8 @@ class ControlPlane:
             f"--kubelet-client-certificate={kubelet.certificate}",
             f"--kubelet-client-key={kubelet.key}",
             f"--service-account-issuer={self.address}",
-            f"--service-account-key-file={self._token_key.with_suffix('.pub')}",
-            f"--service-account-signing-key-file={self._token_key}",
+            f"--service-account-key-file={self.token_key.with_suffix('.pub')}",
+            f"--service-account-signing-key-file={self.token_key}",
             f"--requestheader-client-ca-file={front.certificate}",
             "--requestheader-allowed-names=front-proxy-client",
             "--requestheader-extra-headers-prefix=X-Remote-Extra-",
@@ -180,7 +181,7 @@ class ControlPlane:
             "--controllers=*",
             "--use-service-account-credentials=true",
             f"--root-ca-file={self.authority.certificate}",
-            f"--service-account-private-key-file={self._token_key}",
+            f"--service-account-private-key-file={self.token_key}",
             f"--cluster-signing-cert-file={self.authority.certificate}",
             f"--cluster-signing-key-file={self.authority.pair.key}",
         ]

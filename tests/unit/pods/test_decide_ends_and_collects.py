@@ -84,9 +84,10 @@ def test_a_grace_period_as_long_as_the_kill_timeout_is_left_to_nomad() -> None:
 
 
 def test_a_shorter_grace_period_is_kept_by_a_kill_at_its_end() -> None:
-    before = decide(deleting(5), circumstances(), NOW)
-    assert before.wake_at == NOW + timedelta(seconds=5)
-    after = decide(deleting(5), circumstances(), NOW + timedelta(seconds=5))
+    """Its end is told in whole seconds, cut off: the process is owed up to one second more."""
+    before = decide(deleting(5), circumstances(), NOW + timedelta(seconds=5))
+    assert before.wake_at == NOW + timedelta(seconds=6)
+    after = decide(deleting(5), circumstances(), NOW + timedelta(seconds=6))
     assert [action for action in after.actions if isinstance(action, Kill)] == [Kill("a1", "app")]  # type: ignore[arg-type]
 
 

@@ -16,6 +16,7 @@ from tests.unit.pods.observations import (
     stop_evaluation,
     terminated,
 )
+from translators.errors import Finding
 from vnode.pods.actions import MeasureLogs, Note, PatchStatus, Purge, Register, Remember, Reread, Stop
 from vnode.pods.decide import decide
 from vnode.view.observation import Memory, Observation
@@ -108,6 +109,29 @@ def test_a_placement_that_can_never_work_fails_the_pod_and_leaves_no_job() -> No
     patches = [action for action in decision.actions if isinstance(action, PatchStatus)]
     assert patches[0].body["status"]["phase"] == "Failed"
     assert isinstance(decision.actions[-1], Purge)
+
+
+WRONG_CHECKSUM = (
+    event("Failed Artifact Download", download_error="Checksums did not match for /a: Expected: 1, Got: 2"),
+    event("Restarting", start_delay="10000000000"),
+)
+
+
+def test_what_nomad_would_try_for_ever_in_vain_is_stopped_and_fails_the_pod() -> None:
+    one = pod(policy="Always")
+    trying = allocation("pending", state="pending", restarts=3, events=WRONG_CHECKSUM)
+    decision = decide(observation(one, job=job(one), allocations=(trying,)), circumstances(), NOW)
+    patches = [action for action in decision.actions if isinstance(action, PatchStatus)]
+    assert patches[0].body["status"]["phase"] == "Failed"
+    assert isinstance(decision.actions[-1], Stop)
+
+
+def test_nothing_of_a_refused_pod_stays_in_nomad() -> None:
+    one = pod(status={"phase": "Failed"})
+    ended = allocation("complete", state="dead", events=WRONG_CHECKSUM, desired="stop")
+    refused = Memory(refusal=Finding("ErrImagePull", "", "Checksums did not match"))
+    gone = observation(one, job=job(one, stopped=True), allocations=(ended,), memory=refused)
+    assert [type(action) for action in decide(gone, circumstances(), NOW).actions] == [Purge]
 
 
 def test_a_job_that_somebody_stopped_before_it_was_placed_fails_the_pod() -> None:

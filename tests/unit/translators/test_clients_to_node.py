@@ -83,6 +83,20 @@ def test_readiness(clients: list[Client], more: dict[str, Any], ready: str, reac
     assert (condition(status, "Ready").status, condition(status, "NomadReachable").status) == (ready, reachable)
 
 
+@pytest.mark.parametrize("reachable", [True, False])
+def test_until_nomad_was_asked_the_node_says_what_it_said_before(*, reachable: bool) -> None:
+    before = node_status([], Reserved(), facts(reachable=reachable), NOW)
+    start = node_status([], Reserved(), facts(reachable=False, asked=False, previous=before), NOW + 60 * SECOND)
+    held, kept = condition(before, "NomadReachable"), condition(start, "NomadReachable")
+    assert (kept.status, kept.reason, kept.message) == (held.status, held.reason, held.message)
+    assert kept.last_transition_time == held.last_transition_time
+
+
+def test_a_new_node_takes_no_pods_until_nomad_was_asked() -> None:
+    start = node_status([], Reserved(), facts(reachable=False, asked=False), NOW)
+    assert condition(start, "NomadReachable").status == "False"
+
+
 def test_an_outage_of_nomad_changes_nothing_but_its_own_condition() -> None:
     before = node_status([client()], Reserved(), facts(), NOW)
     during = node_status([], Reserved(), facts(reachable=False, previous=before), NOW + 60 * SECOND)

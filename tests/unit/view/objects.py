@@ -67,7 +67,7 @@ def allocation(uid: str, identifier: str, *, status: str = "running", index: int
     )
 
 
-def evaluation(uid: str, *, trigger: str = "job-register", status: str = "complete", index: int = 1) -> Evaluation:
-    return Evaluation(
-        id=f"e{index}", job_id=job_id(PodUid(uid)), triggered_by=trigger, status=status, modify_index=index
-    )
+def evaluation(
+    uid: str, *, trigger: str = "job-register", status: str = "complete", index: int = 1, name: str = "e1"
+) -> Evaluation:
+    return Evaluation(id=name, job_id=job_id(PodUid(uid)), triggered_by=trigger, status=status, modify_index=index)

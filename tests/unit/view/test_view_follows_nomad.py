@@ -82,6 +82,15 @@ def test_a_stop_is_resolved_when_its_evaluation_is_finished() -> None:
     assert seen.observation(U1).is_over
 
 
+def test_a_stop_is_resolved_beside_the_blocked_evaluation_that_it_cancels() -> None:
+    """Nomad finishes the one and cancels the other at the same index."""
+    seen = view()
+    seen.jobs.apply_job(stub("u1", stop=True))
+    seen.jobs.apply_evaluation(evaluation("u1", trigger="queued-allocs", status="canceled", index=32, name="e1"))
+    seen.jobs.apply_evaluation(evaluation("u1", trigger="job-deregister", status="complete", index=32, name="e2"))
+    assert seen.observation(U1).is_over
+
+
 @pytest.mark.parametrize(
     ("status", "over"),
     [("pending", False), ("running", False), ("unknown", False), ("complete", True), ("failed", True), ("lost", True)],

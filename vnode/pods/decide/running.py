@@ -16,7 +16,7 @@ from translators.errors import Finding, Refused
 from translators.pod_to_job import translate
 from translators.records.allocations import AllocationId
 from translators.records.pods import Pod, PodStatus
-from vnode.pods.actions import Action, Decision, MeasureLogs, Note, PatchStatus, Purge, Register, Remember, Reread
+from vnode.pods.actions import Action, Decision, MeasureLogs, Note, PatchStatus, Purge, Register, Remember, Reread, Stop
 from vnode.pods.decide.circumstances import SETTLING, Circumstances, facts, retry_delay
 from vnode.pods.decide.refusal import refuse
 from vnode.view.observation import JobFacts, Observation
@@ -114,7 +114,10 @@ def _fail(
     """Refuse a Pod that Nomad showed to be impossible, and leave nothing of it there."""
     refused = refuse(observation, pod, finding, circumstances, now)
     remembered = Remember({"refusal": finding})
-    return Decision(refused.why, (remembered, *refused.actions, Purge(job.namespace, job.id)), refused.wake_at)
+    if not observation.is_over and job.stopped:
+        return Decision(refused.why, (remembered, *refused.actions), refused.wake_at)
+    end = Purge(job.namespace, job.id) if observation.is_over else Stop(job.namespace, job.id)
+    return Decision(refused.why, (remembered, *refused.actions, end), refused.wake_at)
 
 
 def _stopped_unplaced(observation: Observation, pod: Pod, job: JobFacts, now: datetime) -> Decision:

@@ -4,7 +4,7 @@ The order is that of the kubelet (pkg/kubelet/kubelet.go SyncTerminatingPod, sta
 an object never leaves before its tasks have ended, and never waits longer than that.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from translators.allocation_to_status import EventNote, final_status, pod_status, status_patch
 from translators.records.allocations import AllocationId
@@ -12,6 +12,8 @@ from translators.records.pods import Pod
 from vnode.pods.actions import Action, Decision, DeletePod, Kill, Note, PatchStatus, Reread, Stop
 from vnode.pods.decide.circumstances import Circumstances, facts
 from vnode.view.observation import JobFacts, Observation
+
+_TRUNCATED = timedelta(seconds=1)
 
 
 def decide_termination(observation: Observation, pod: Pod, circumstances: Circumstances, now: datetime) -> Decision:
@@ -62,12 +64,13 @@ def _wait_for_tasks(
 def _shorter_deadline(pod: Pod) -> datetime | None:
     """When a grace period ends that is shorter than the kill timeout which the tasks were started with.
 
-    The API server sets deletionTimestamp to the moment of the request plus the grace period.
+    The API server sets deletionTimestamp to the moment of the request plus the grace period, without the fraction of
+    its second: only a second later is the whole period over.
     """
-    grace = pod.metadata.deletion_grace_period_seconds
-    if grace is None or grace >= pod.spec.termination_grace_period_seconds:
+    grace, ends = pod.metadata.deletion_grace_period_seconds, pod.metadata.deletion_timestamp
+    if grace is None or ends is None or grace >= pod.spec.termination_grace_period_seconds:
         return None
-    return pod.metadata.deletion_timestamp
+    return ends + _TRUNCATED if grace else ends
 
 
 def _killing_events(pod: Pod) -> tuple[EventNote, ...]:

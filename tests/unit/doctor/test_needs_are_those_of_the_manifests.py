@@ -1,0 +1,60 @@
+"""What doctor asks for is what deploy/ grants: neither list can change without the other."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vnode.doctor.access import CAPABILITIES
+from vnode.doctor.rights import CLIENT_AUTHORITY, RIGHTS, Right
+
+FOLDER = Path(__file__).parents[3] / "deploy" / "base" / "vnode"
+MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all((FOLDER / "rbac.yaml").read_text()))
+POLICY = (FOLDER / "nomad-policy.hcl").read_text()
+
+
+def granted() -> Iterator[Right]:
+    for role in MANIFESTS:
+        for rule in role.get("rules", ()):
+            for group in rule["apiGroups"]:
+                for resource in rule["resources"]:
+                    for verb in rule["verbs"]:
+                        for name in rule.get("resourceNames", [""]):
+                            yield Right(group, resource, verb, role["metadata"].get("namespace", ""), name)
+
+
+def test_rights_in_kubernetes() -> None:
+    assert set(RIGHTS) - {CLIENT_AUTHORITY} == set(granted())
+    assert len(set(RIGHTS)) == len(RIGHTS)
+
+
+def test_the_one_right_that_a_role_of_the_cluster_grants() -> None:
+    borrowed = [
+        (item["metadata"]["namespace"], item["roleRef"]["name"])
+        for item in MANIFESTS
+        if item["kind"] == "RoleBinding" and not item["roleRef"]["name"].startswith("vnode")
+    ]
+    assert borrowed == [("kube-system", "extension-apiserver-authentication-reader")]
+    assert (CLIENT_AUTHORITY.namespace, CLIENT_AUTHORITY.name) == ("kube-system", "extension-apiserver-authentication")
+
+
+def test_capabilities_in_nomad() -> None:
+    lists = re.findall(r"capabilities = \[(.*)\]", POLICY)
+    assert lists
+    assert all(set(re.findall(r'"([a-z-]+)"', each)) == set(CAPABILITIES) for each in lists)
+
+
+def test_the_policy_reads_clients_and_grants_nothing_beside() -> None:
+    blocks = re.findall(r"^(\w+)", POLICY, re.MULTILINE)
+    assert set(blocks) == {"namespace", "node"}
+    assert re.search(r'node \{\s+policy = "read"\s+\}', POLICY)
+
+
+def test_a_right_reads_as_a_person_would_say_it() -> None:
+    assert str(Right("", "pods/status", "patch")) == "patch pods/status"
+    assert str(Right("coordination.k8s.io", "leases", "get", "kube-node-lease")) == (
+        "get leases.coordination.k8s.io in kube-node-lease"
+    )
+    assert str(CLIENT_AUTHORITY) == "get configmaps extension-apiserver-authentication in kube-system"

@@ -1,0 +1,54 @@
+"""The rules of a token's policies, merged as nomad/acl does it."""
+
+from typing import Any
+
+import pytest
+
+from vnode.doctor.access import CAPABILITIES, access
+
+ALL = list(CAPABILITIES)
+NOTHING: tuple[str, ...] = ()
+EVERYTHING = tuple(ALL)
+
+
+def rules(*, node: str = "", agent: str = "", **namespaces: list[str]) -> dict[str, Any]:
+    stated = [{"Name": name, "Capabilities": held} for name, held in namespaces.items()]
+    return {"Namespaces": stated or None, "Node": {"Policy": node} if node else None, "Agent": {"Policy": agent}}
+
+
+def on(name: str, held: list[str]) -> dict[str, Any]:
+    return {"Namespaces": [{"Name": name, "Capabilities": held}]}
+
+
+@pytest.mark.parametrize(
+    ("policies", "lacking"),
+    [
+        ([rules(default=ALL)], NOTHING),
+        ([], EVERYTHING),
+        ([rules(other=ALL)], EVERYTHING),
+        ([rules(default=ALL[:2]), rules(default=ALL[2:])], NOTHING),
+        ([rules(default=ALL), rules(default=["deny"])], EVERYTHING),
+        ([on("*", ALL)], NOTHING),
+        ([on("def*", ALL), on("*", ["deny"])], NOTHING),
+        ([on("*", ALL), on("def*", [])], EVERYTHING),
+        ([on("*", ALL), rules(default=["list-jobs"])], EVERYTHING[1:]),
+        ([rules(default=[name for name in ALL if name != "read-logs"])], NOTHING),
+        ([rules(default=[name for name in ALL if name != "read-fs"])], ("read-fs",)),
+        (
+            [rules(default=[*(set(ALL) - {"submit-job"}), "register-job", "deregister-job", "purge-job"])],
+            NOTHING,
+        ),
+        ([rules(default=[*(set(ALL) - {"submit-job"}), "register-job"])], ("submit-job",)),
+    ],
+)
+def test_capabilities_that_are_missing(policies: list[dict[str, Any]], lacking: tuple[str, ...]) -> None:
+    assert access(policies).lacking("default") == lacking
+
+
+@pytest.mark.parametrize(
+    ("policies", "reads"),
+    [(["read"], True), (["write"], True), ([""], False), (["deny"], False), (["read", "deny"], False), ([], False)],
+)
+def test_who_reads_clients_and_agents(policies: list[str], reads: object) -> None:
+    held = access([rules(node=policy, agent=policy) for policy in policies])
+    assert (held.node_read, held.agent_read) == (reads, reads)
