@@ -1,0 +1,239 @@
+from typing import Any, cast
+
+import pytest
+
+from tests.unit.view.objects import allocation, evaluation, pod, stub, view
+from translators.records.allocations import (
+    AllocatedCpu,
+    AllocatedMemory,
+    AllocatedNetwork,
+    AllocatedResources,
+    AllocatedSharedResources,
+    AllocatedTaskResources,
+    Allocation,
+    Client,
+    NetworkStatus,
+)
+from translators.records.jobs import JobStub
+from translators.records.pods import PodUid
+from vnode.errors import Denied, NotFound, Unavailable
+from vnode.following import ClientsSink, Link, NamespaceSink, namespaces_in_use
+from vnode.nomad.client import NomadClient
+from vnode.view.neighbours import NeighbourStore, Use
+from vnode.view.view import View
+
+U1 = PodUid("u1")
+
+
+class FakeNomad:
+    """The reads that following needs, answered from what a test puts in."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.read: list[str] = []
+
+    @property
+    def client(self) -> NomadClient:
+        return cast("NomadClient", self)
+
+    async def jobs(self, namespace: str) -> list[JobStub]:
+        found = self.answers.get("jobs", [])
+        return list(found[namespace] if isinstance(found, dict) else found)
+
+    async def allocations(self, _: str, prefix: str) -> list[Allocation]:
+        assert prefix == "", "the allocations of others count against the capacity"
+        return list(self.answers.get("allocations", []))
+
+    async def allocation(self, identifier: str) -> Allocation:
+        self.read.append(identifier)
+        return cast("Allocation", self.answers["whole"])
+
+    async def namespaces(self) -> list[str]:
+        return list(self.answers["jobs"])
+
+    async def clients(self) -> list[Client]:
+        return list(self.answers["clients"])
+
+    async def client_(self, identifier: str) -> Client:
+        self.read.append(identifier)
+        found = self.answers["whole"]
+        if isinstance(found, Exception):
+            raise found
+        return cast("Client", found)
+
+    async def memory_oversubscription(self, _: str) -> bool | None:
+        return cast("bool | None", self.answers.get("oversubscription"))
+
+
+def used(identifier: str, *, mhz: int, status: str = "running", network: str = "host") -> Allocation:
+    resources = AllocatedResources(
+        tasks={"web": AllocatedTaskResources(cpu=AllocatedCpu(cpu_shares=mhz), memory=AllocatedMemory(memory_mb=64))},
+        shared=AllocatedSharedResources(networks=(AllocatedNetwork(mode=network),)),
+    )
+    return Allocation(
+        id=identifier,
+        job_id="somebody-elses",
+        node_id="n1",
+        client_status=status,
+        allocated_resources=resources,
+        modify_index=1,
+    )
+
+
+def sink(nomad: FakeNomad, seen: View, neighbours: NeighbourStore | None = None) -> NamespaceSink:
+    return NamespaceSink(
+        "default", nomad.client, seen, neighbours or NeighbourStore(lambda: None), completed=lambda: None
+    )
+
+
+async def test_a_list_replaces_what_is_known_of_the_namespace() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("gone", name="other"))
+    await sink(FakeNomad(jobs=[stub("u1")], allocations=[allocation("u1", "a1")]), seen).resync()
+    assert seen.observation(U1).job is not None
+    assert [each.id for each in seen.observation(U1).allocations] == ["a1"]
+    assert seen.observation(PodUid("gone")).job is None
+
+
+async def test_the_address_of_a_bridge_is_read_once_and_not_again() -> None:
+    seen = view()
+    listed = Allocation(id="a1", job_id="vk-u1", client_status="running", modify_index=3, **_bridge())
+    whole = Allocation(
+        id="a1",
+        job_id="vk-u1",
+        client_status="running",
+        modify_index=3,
+        network_status=NetworkStatus(address="172.26.64.3"),
+        **_bridge(),
+    )
+    nomad = FakeNomad(jobs=[stub("u1")], allocations=[listed], whole=whole)
+    follower = sink(nomad, seen)
+    await follower.resync()
+    await follower.resync()
+    assert nomad.read == ["a1"]
+    status = seen.observation(U1).allocations[0].network_status
+    assert status is not None
+    assert status.address == "172.26.64.3"
+
+
+def _bridge() -> dict[str, Any]:
+    return {
+        "allocated_resources": AllocatedResources(
+            shared=AllocatedSharedResources(networks=(AllocatedNetwork(mode="bridge"),))
+        )
+    }
+
+
+async def test_what_others_use_is_counted_until_it_ends() -> None:
+    neighbours = NeighbourStore(lambda: None)
+    follower = sink(FakeNomad(allocations=[used("x1", mhz=500), allocation("u1", "a1")]), view(), neighbours)
+    await follower.resync()
+    assert list(neighbours) == [Use(client="n1", mhz=500, mib=64)]
+    follower.allocation(used("x1", mhz=500, status="complete"), 0.0)
+    assert list(neighbours) == []
+
+
+async def test_our_own_use_is_not_counted() -> None:
+    seen, neighbours = view(), NeighbourStore(lambda: None)
+    seen.pods.apply(pod("u1"))
+    follower = sink(FakeNomad(), seen, neighbours)
+    ours = allocation("u1", "a1")
+    follower.allocation(ours, 0.0)
+    assert list(neighbours) == []
+    assert len(seen.observation(U1).allocations) == 1
+
+
+def test_pods_are_looked_at_once_the_namespace_is_known() -> None:
+    completions: list[str] = []
+    follower = NamespaceSink(
+        "default", FakeNomad().client, view(), NeighbourStore(lambda: None), completed=lambda: completions.append("x")
+    )
+    states = [follower.synced]
+    follower.connected()
+    follower.disconnected(Unavailable("gone"))
+    follower.connected()
+    assert [*states, follower.synced] == [False, True]
+    assert completions == ["x"]
+
+
+def test_evaluations_reach_the_view() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1"))
+    sink(FakeNomad(), seen).evaluation(evaluation("u1", status="blocked"), 0.0)
+    found = seen.observation(U1).evaluation
+    assert found is not None
+    assert found.status == "blocked"
+
+
+def test_one_broken_stream_is_forgiven_and_two_are_an_outage() -> None:
+    changes: list[str] = []
+    link = Link(lambda: changes.append("x"))
+    link.up()
+    link.down(Unavailable("connection refused"))
+    assert link.reachable
+    link.down(Unavailable("connection refused"))
+    assert (link.reachable, link.problem) == (False, "connection refused")
+    link.up()
+    assert (link.reachable, link.problem) == (True, "")
+    assert len(changes) == 3
+
+
+def test_a_denied_token_is_an_outage_for_new_pods() -> None:
+    link = Link(lambda: None)
+    follower = ClientsSink(FakeNomad().client, view(), link, node_pool="default", datacenters=("*",))
+    follower.connected()
+    for _ in range(2):
+        follower.denied(Denied("ACL token expired"))
+    assert link.problem == "ACL token expired"
+
+
+@pytest.mark.parametrize(
+    ("pool", "datacenters", "expected"),
+    [
+        ("default", ("*",), {"d1", "d2"}),
+        ("edge", ("*",), {"e1"}),
+        ("all", ("*",), {"d1", "d2", "e1"}),
+        ("all", ("dc1",), {"d1", "e1"}),
+        ("default", ("eu-*",), {"d2"}),
+    ],
+)
+def test_only_clients_that_may_run_the_pods_count(pool: str, datacenters: tuple[str, ...], expected: set[str]) -> None:
+    seen = view()
+    follower = ClientsSink(FakeNomad().client, seen, Link(lambda: None), node_pool=pool, datacenters=datacenters)
+    for client in (
+        Client(id="d1", datacenter="dc1", modify_index=1),
+        Client(id="d2", datacenter="eu-1", modify_index=1),
+        Client(id="e1", datacenter="dc1", node_pool="edge", modify_index=1),
+    ):
+        follower.client(client, 0.0)
+    assert {client.id for client in seen.clients} == expected
+
+
+async def test_clients_are_read_whole_and_one_that_left_meanwhile_is_no_error() -> None:
+    class Nomad(FakeNomad):
+        @property
+        def client(self) -> Any:
+            return _Clients(self)
+
+    class _Clients:
+        def __init__(self, nomad: FakeNomad) -> None:
+            self.clients = nomad.clients
+            self.client = nomad.client_
+            self.memory_oversubscription = nomad.memory_oversubscription
+
+    stubs = [Client(id="n1", modify_index=1)]
+    whole = Client(id="n1", modify_index=1, attributes={"unique.network.ip-address": "10.0.0.7"})
+    for answer, address in ((whole, "10.0.0.7"), (NotFound("node not found"), "")):
+        seen = view()
+        nomad = Nomad(clients=stubs, whole=answer, oversubscription=True)
+        follower = ClientsSink(nomad.client, seen, Link(lambda: None), node_pool="default", datacenters=("*",))
+        await follower.resync()
+        assert follower.memory_oversubscription
+        assert seen.clients.address("n1") == address
+
+
+async def test_only_namespaces_with_our_jobs_are_in_use() -> None:
+    jobs = {"k8s-a": [stub("u1")], "k8s-b": [stub("u2", node="other")], "batch": [stub("u3")]}
+    found = await namespaces_in_use(FakeNomad(jobs=jobs).client, view().is_ours, "k8s-{namespace}")
+    assert found == ["k8s-a"]
+    assert await namespaces_in_use(FakeNomad(jobs=jobs).client, view().is_ours, "batch") == ["batch"]
