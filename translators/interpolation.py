@@ -1,8 +1,9 @@
 """What Nomad would interpolate, and how a text passes through it unchanged.
 
 Two mechanisms differ (nomad.md 1.5, verified on real drivers): every string below `Task.Config`, keys too, is an
-HCL template with an escape; `Env`, `Meta`, destinations and sources go through a plain regular expression that
-knows no escape. The template engine of `template` blocks is the third; user data enters it as base64 only.
+HCL template with escapes, and comes out of it in Unicode's composed form; `Env`, `Meta`, destinations and sources go
+through a plain regular expression that knows no escape. The template engine of `template` blocks is the third; user
+data enters it as base64 only.
 """
 
 import re
@@ -10,31 +11,38 @@ from base64 import b64encode
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
+from unicodedata import is_normalized
 
 #: How deep a `task-config` may nest; Nomad's drivers need three.
 MAX_DEPTH = 32
+
+#: What a template does not keep: the beginning of a sequence, with the signs before it that would join its escape; a
+#: carriage return that ends no line, after which HCL (2.20, hclsyntax) reads escapes by other rules; a byte order mark.
+_UNKEPT = re.compile(r"[$%]*(?:\{|\r(?!\n))|\A\ufeff")
+_ESCAPES = {"{": "{", "${": "$${", "%{": "%%{"}
 
 _REFERENCE = re.compile(r"\$\{[a-zA-Z0-9_\-.]+\}")
 _TEMPLATE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 
 def escape(text: str) -> str:
-    """The HCL template that evaluates to this very text."""
-    return text.replace("${", "$${").replace("%{", "%%{")
+    """The HCL template that evaluates to this text, if that is composed (NFC)."""
+    return _UNKEPT.sub(lambda found: _ESCAPES.get(found[0]) or _expression(found[0]), text)
 
 
 def escape_all(value: Any, depth: int = 0) -> Any:
     """A JSON value with every string and key escaped, for `Task.Config`.
 
     Raises:
-        ValueError: for what no JSON or no driver can carry: NUL, a number that is not finite, deep nesting.
+        ValueError: for what no JSON or no driver can carry: NUL, characters that are not composed, a number that is
+            not finite, deep nesting.
     """
     if isinstance(value, str):
-        return escape(_without_nul(value))
+        return escape(_checked(value))
     if depth > MAX_DEPTH:
         raise ValueError(f"nests deeper than {MAX_DEPTH} levels")
     if isinstance(value, Mapping):
-        return {escape(_without_nul(str(key))): escape_all(item, depth + 1) for key, item in value.items()}
+        return {escape(_checked(str(key))): escape_all(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [escape_all(item, depth + 1) for item in value]
     if isinstance(value, float) and not isfinite(value):
@@ -65,7 +73,18 @@ def _literal(text: str) -> str:
     return '"' + b64encode(text.encode()).decode() + '"'
 
 
-def _without_nul(text: str) -> str:
+def _expression(text: str) -> str:
+    """An expression of HCL for a text of the basic plane."""
+    return '${"' + "".join(f"\\u{ord(character):04x}" for character in text) + '"}'
+
+
+def _checked(text: str) -> str:
     if "\0" in text:
         raise ValueError("holds a NUL character, which no process can receive")
+    if not is_normalized("NFC", text):
+        message = (
+            "holds characters that are not in Unicode's composed form (NFC), into which Nomad's drivers bring what "
+            "they are told; compose them, or let the program read the text from a variable in `env`"
+        )
+        raise ValueError(message)
     return text

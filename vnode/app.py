@@ -30,8 +30,7 @@ from vnode.kube.connection import Connection
 from vnode.kube.events import EventRecorder
 from vnode.kube.patches import PodWriter
 from vnode.kube.reflector import Reflector
-from vnode.kubelet.assembly import KubeletSettings, kubelet_api
-from vnode.kubelet.server import KubeletServer
+from vnode.kubelet.assembly import KubeletApi, KubeletSettings, kubelet_api
 from vnode.metrics import Metrics
 from vnode.monitoring import monitoring
 from vnode.node.description import Description
@@ -195,7 +194,7 @@ class Service:
                     task.cancel()
 
     @asynccontextmanager
-    async def _servers(self) -> AsyncIterator[KubeletServer]:
+    async def _servers(self) -> AsyncIterator[KubeletApi]:
         registry = self.metrics.registry
         async with AsyncExitStack() as stack:
             try:
@@ -273,18 +272,19 @@ class Service:
         found = await _patiently(
             "Nomad", lambda: namespaces_in_use(self.client, self.view.is_ours, self.settings.namespace_map)
         )
-        for namespace in found:
-            self._follow(namespace)
+        if self.following is not None:
+            for namespace in found:
+                self.following.follow(namespace)
 
-    def _follow(self, namespace: str) -> bool:
-        return self.following is not None and self.following.follow(namespace)
-
-    def _circumstances(self, kubernetes_namespace: str) -> Circumstances | None:
-        """What decisions about Pods of a namespace rest on; None until both sides are known completely."""
+    def _circumstances(self, kubernetes_namespace: str) -> Circumstances | str:
+        """What decisions about Pods of a namespace rest on, or why there are none until both sides are known."""
         settings = self.settings
         namespace = nomad_namespace(settings.namespace_map, kubernetes_namespace)
-        if not (self._follow(namespace) and self.view.pods.synced and self.view.clients.synced):
-            return None
+        if self.following is None:
+            return ""
+        followed = self.following.follow(namespace)
+        if not (followed.synced and self.view.pods.synced and self.view.clients.synced):
+            return followed.problem
         job = JobContext(
             cluster_id=self.cluster.id,
             node_name=settings.node_name,

@@ -5,6 +5,7 @@ Exit codes: 0 fine, 1 something failed or was found, 2 the command was given wro
 
 import asyncio
 import functools
+import importlib.util
 import sys
 import typing
 from collections.abc import Callable, Coroutine
@@ -126,11 +127,18 @@ def version() -> None:
 
 
 def _run(work: Coroutine[object, object, T]) -> T:
-    """Run a command; what a person has to mend is a sentence, not a traceback."""
+    """Run a command, on uvloop where that is installed; what a person has to mend is a sentence, not a traceback."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            return runner.run(work)
     except (StartError, PeerError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    return typing.cast("Callable[[], asyncio.AbstractEventLoop]", importlib.import_module("uvloop").new_event_loop)
 
 
 def _finish(code: int) -> None:

@@ -6,7 +6,6 @@ is complete. Until then no decision is taken about the Pods of that namespace.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -34,34 +33,37 @@ _AT_ONCE = 8
 _FORGIVEN = 1
 
 
-@dataclass(slots=True)
 class Link:
     """Whether Nomad answers, as the stream of clients sees it; `changed` is told when that turns.
 
-    `asked` says that this is known: it was reached, or not reached often enough to say so.
+    A stream that breaks once is forgiven, for it is opened again at once. `asked` says that the answer is known:
+    Nomad was reached, or not reached often enough to say so.
     """
 
-    changed: Callable[[], None]
-    reachable: bool = False
-    asked: bool = False
-    problem: str = "Nomad was not asked yet"
-    failures: int = 0
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._failures = 0
+        self.reachable = False
+        self.problem = "Nomad was not asked yet"
+        self.asked = False
 
     def up(self) -> None:
         """Lists and stream work."""
-        self.failures = 0
+        self._failures = 0
         if not self.reachable:
             _log.info("Nomad answers")
-            self.reachable, self.asked, self.problem = True, True, ""
-            self.changed()
+            self._told(reachable=True, problem="")
 
     def down(self, error: PeerError) -> None:
         """The stream broke, or could not be opened."""
-        self.failures += 1
-        if self.failures > _FORGIVEN and (self.reachable or self.problem != str(error)):
+        self._failures += 1
+        if self._failures > _FORGIVEN and (self.reachable or self.problem != str(error)):
             _log.warning("Nomad does not answer", error=str(error))
-            self.reachable, self.asked, self.problem = False, True, str(error)
-            self.changed()
+            self._told(reachable=False, problem=str(error))
+
+    def _told(self, *, reachable: bool, problem: str) -> None:
+        self.asked, self.reachable, self.problem = True, reachable, problem
+        self._changed()
 
 
 class Streams(Protocol):
@@ -131,7 +133,10 @@ class ClientsSink:
 
 
 class NamespaceSink:
-    """Keeps the jobs of one Nomad namespace in the view; `synced` once everything in it is known."""
+    """Keeps the jobs of one Nomad namespace in the view.
+
+    `synced` once everything in it is known; `problem` says why it is not followed, where Nomad denies that.
+    """
 
     def __init__(
         self,
@@ -139,14 +144,15 @@ class NamespaceSink:
         client: NomadClient,
         view: View,
         neighbours: NeighbourStore,
-        completed: Callable[[], None],
+        changed: Callable[[], None],
     ) -> None:
         self.namespace = namespace
         self.synced = False
+        self.problem = ""
         self._client = client
         self._view = view
         self._neighbours = neighbours
-        self._completed = completed
+        self._changed = changed
 
     async def resync(self) -> None:
         """List jobs and allocations; addresses of bridge networks are in single reads only."""
@@ -173,17 +179,21 @@ class NamespaceSink:
 
     def connected(self) -> None:
         """What we know of this namespace is true now."""
-        if not self.synced:
-            self.synced = True
-            self._completed()
+        if not self.synced or self.problem:
+            self.synced, self.problem = True, ""
+            self._changed()
 
     def disconnected(self, error: PeerError) -> None:
         """What we know stays, and is completed at the next connection."""
         _log.info("the event stream is broken", namespace=self.namespace, error=str(error))
 
     def denied(self, error: Denied) -> None:
-        """As `disconnected`: only an administrator can help."""
-        _log.error("Nomad denies the namespace", namespace=self.namespace, error=str(error))
+        """Only an administrator can help; Pods that wait for this namespace say so."""
+        problem = f"Nomad namespace {self.namespace}: {error}"
+        if self.problem != problem:
+            _log.error("Nomad denies a namespace", namespace=self.namespace, error=str(error))
+            self.problem = problem
+            self._changed()
 
     def _is_known(self, allocation: Allocation) -> bool:
         uid = uid_of(allocation.job_id)
@@ -217,14 +227,14 @@ class Following:
     def __iter__(self) -> Iterator[NamespaceSink]:
         return iter(self._sinks.values())
 
-    def follow(self, namespace: str) -> bool:
-        """See to it that a Nomad namespace is followed; says whether it is known completely."""
+    def follow(self, namespace: str) -> NamespaceSink:
+        """See to it that a Nomad namespace is followed, and give what is known of that."""
         sink = self._sinks.get(namespace)
         if sink is None:
             sink = self._sinks[namespace] = self._make_sink(namespace)
             stream = self._streams(namespace, ("Allocation", "Evaluation"), sink)
             self._running.append(self._tasks.create_task(stream.run(), name=f"follow Nomad namespace {namespace}"))
-        return sink.synced
+        return sink
 
     def end(self) -> None:
         """Stop following."""

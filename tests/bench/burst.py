@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.bench.process import STRANGERS, CpuMeter
+from tests.bench.process import BENCH, IDLE, STRANGERS, CpuMeter
 from tests.bench.quantiles import quantile
 from tests.bench.sightings import Sightings
 
@@ -21,6 +21,11 @@ class Burst:
     half: float
     seconds: float
     cpu_seconds: dict[str, float]
+
+    @property
+    def ours(self) -> float:
+        """CPU seconds of Nomad, Kubernetes and vnode together."""
+        return sum(seconds for name, seconds in self.cpu_seconds.items() if name not in {STRANGERS, IDLE, BENCH})
 
     @property
     def strangers(self) -> float:

@@ -44,6 +44,16 @@ class Round:
         return self.pods.start.seconds / self.direct.start.seconds
 
     @property
+    def start_cpu_ratio(self) -> float:
+        """The same in CPU of all servers: it stays true on a machine that others use."""
+        return self.pods.start.ours / self.direct.start.ours
+
+    @property
+    def stop_cpu_ratio(self) -> float:
+        """The same in CPU of all servers."""
+        return self.pods.stop.ours / self.direct.stop.ours
+
+    @property
     def stop_ratio(self) -> float:
         """How many times as long as Nomad alone Pods take to end."""
         return self.pods.stop.seconds / self.direct.stop.seconds

@@ -8,6 +8,8 @@ from tests.e2e.bed.bed import Bed
 
 #: Everything that is not in a group, and what nobody used.
 STRANGERS, IDLE = "strangers", "idle"
+#: The bench itself, which no user has.
+BENCH = "bench"
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 # proc(5): utime and stime are fields 14 and 15; the second field is a name in parentheses that may hold blanks.
@@ -59,7 +61,7 @@ def groups(bed: Bed, vnode: int | None = None) -> dict[str, list[int]]:
         "controllers": [plane.controller_manager.pid, plane.scheduler.pid],
         "nomad server": [bed.nomad.server.pid],
         "nomad clients": [client.child.pid for client in bed.nomad.clients.values() if client.child.running],
-        "bench": [os.getpid()],
+        BENCH: [os.getpid()],
     }
     return found if vnode is None else {"vnode": [vnode], **found}
 

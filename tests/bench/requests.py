@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-#: Requests by kind: "patch pods/status" for Kubernetes, "PUT /v1/jobs" for Nomad.
+#: Requests by kind: "patch pods/status" or "get configmaps in kube-system" for Kubernetes, "PUT /v1/jobs" for Nomad.
 Requests = Counter[str]
 
 #: Of vnode.kube.connection.
@@ -17,6 +17,7 @@ _ID = re.compile(r"(?:vk-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 _BACKGROUND_RESOURCES = {"leases", "nodes", "nodes/status"}
 # The slow resync, and what comes before a watch.
 _RESYNC = {"list pods", "list namespaces", "GET /v1/jobs", "GET /v1/allocations", "GET /v1/nodes", "GET /v1/namespaces"}
+_IN_SYSTEM = " in kube-system"
 _STREAMS = {"GET /v1/event/stream"}
 # How vnode judges a caller of its kubelet API: the bench, reading the metrics, is one.
 _CAUSED_BY_THE_BENCH = {"create tokenreviews", "create subjectaccessreviews"}
@@ -80,13 +81,15 @@ def foreground(requests: Requests) -> Requests:
 
 
 def reads(requests: Requests) -> int:
-    """The reads made for Pods."""
-    return sum(number for kind, number in foreground(requests).items() if is_read(kind))
+    """The reads made for Pods; what lies in kube-system is about the cluster."""
+    return sum(
+        number for kind, number in foreground(requests).items() if is_read(kind) and not kind.endswith(_IN_SYSTEM)
+    )
 
 
 def writes(requests: Requests) -> int:
     """The writes made for Pods."""
-    return foreground(requests).total() - reads(requests)
+    return sum(number for kind, number in foreground(requests).items() if not is_read(kind))
 
 
 def _counts(event: Mapping[str, Any]) -> bool:
@@ -98,5 +101,6 @@ def _counts(event: Mapping[str, Any]) -> bool:
 def _kind(event: Mapping[str, Any]) -> str:
     reference = event.get("objectRef", {})
     resource = reference.get("resource") or event["requestURI"].partition("?")[0]
-    subresource = reference.get("subresource")
-    return f"{event['verb']} {resource}/{subresource}" if subresource else f"{event['verb']} {resource}"
+    if subresource := reference.get("subresource"):
+        resource = f"{resource}/{subresource}"
+    return f"{event['verb']} {resource}{_IN_SYSTEM if reference.get('namespace') == 'kube-system' else ''}"

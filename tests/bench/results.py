@@ -66,6 +66,9 @@ class Results:
         busiest = max((burst.strangers for burst in bursts), default=0)
         if busiest > _CALM:
             found.append(f"other processes took up to {busiest:.0%} of the machine: seconds and CPU are inflated")
+        if self.standing and self.standing.idle and (others := self.standing.idle.foreground):
+            kinds = ", ".join(f"{number} {kind}" for kind, number in others.most_common())
+            found.append(f"requests of an idle vnode that should not be there: {kinds}")
         if self.rate:
             hops = {
                 "status": (self.rate.status, self.rate.seen_status),
@@ -107,6 +110,11 @@ class Results:
         yield Figure(section=a, name=f"{count} Pods deleted → gone", unit="s", value=stops, reference="423; 11-20")
         yield Figure(section=a, name=f"{count} jobs directly → ended", unit="s", value=direct_stops, reference="8")
         yield Figure(section=a, name="delete ratio", unit="x", value=stop_ratio, bar=2)
+        for name, ratios in (
+            ("create ratio in CPU of all servers", [round_.start_cpu_ratio for round_ in rounds]),
+            ("delete ratio in CPU of all servers", [round_.stop_cpu_ratio for round_ in rounds]),
+        ):
+            yield Figure(section=a, name=name, unit="x", value=_median(ratios))
         for name, bursts in (
             ("strangers' share of CPU, Pods", [round_.pods.start for round_ in rounds]),
             ("strangers' share of CPU, jobs directly", [round_.direct.start for round_ in rounds]),

@@ -260,16 +260,8 @@ class TestNomadsToken:
     async def test_each_missing_capability(self, secured: Clinic, capability: str) -> None:
         with secured.token(without(capability)) as token:
             lacking = (await secured.problems(nomad_token=token)).get(Problem.NOMAD_CAPABILITY, [])
-        # Nomad itself lets whoever may read files read logs.
-        expected = [] if capability == "read-logs" else [capability]
-        assert [finding.checked.split()[1] for finding in lacking] == expected
+        assert [finding.checked.split()[1] for finding in lacking] == [capability]
         assert all(finding.fails and capability.partition(":")[0] in finding.advice for finding in lacking)
-
-    async def test_reading_neither_files_nor_logs(self, secured: Clinic) -> None:
-        rules = without("read-logs").replace(', "read-fs"', "")
-        with secured.token(rules) as token:
-            lacking = (await secured.problems(nomad_token=token))[Problem.NOMAD_CAPABILITY]
-        assert {finding.checked.split()[1] for finding in lacking} == {"read-logs", "read-fs"}
 
     @pytest.mark.parametrize(
         "rules",
@@ -288,10 +280,10 @@ class TestNomadsToken:
     async def test_trying_tells_the_same_as_the_policies(self, secured: Clinic, capability: str) -> None:
         with _running_job(secured.bed), secured.token(without(capability)) as token:
             verdicts = await _tried(secured, token)
-        expected: dict[str, bool | None] = {name: name != capability or name == "read-logs" for name in CAPABILITIES}
+        expected: dict[str, bool | None] = {name: name != capability for name in CAPABILITIES}
         if capability == "read-job":
             # Without it no allocation is shown to try the rest on.
-            expected |= dict.fromkeys(("alloc-lifecycle", "read-logs", "read-fs"))
+            expected |= dict.fromkeys(("alloc-lifecycle", "read-fs"))
         assert verdicts == expected
 
     async def test_trying_leaves_no_trace(self, secured: Clinic) -> None:

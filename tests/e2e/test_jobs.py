@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.bed.bed import REPOSITORY
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.manifests import job
-from tests.e2e.namespace import LATER, Namespace, container_status, phase, terminated
+from tests.e2e.namespace import LATER, SOON, Namespace, container_status, phase, terminated
 
 _WORKER = REPOSITORY / "deploy" / "examples" / "worker.yaml"
 _LOG = "work begins\nwork is done\n"
@@ -52,4 +52,5 @@ def test_the_exit_code_is_that_of_the_process(scene: Namespace, driver: str) -> 
     scene.kubectl("wait", "--for=condition=failed", f"job/worker-{driver}", "--timeout=60s")
     (pod,) = scene.pods(f"worker-{driver}")
     assert (terminated(pod)["reason"], terminated(pod)["exitCode"]) == ("Error", 3)
-    assert scene.logs(pod["metadata"]["name"]) == "no luck\n"
+    # Nomad takes docker's log over from the engine, and may still be at it when the container has ended.
+    wait_until("the log", lambda: scene.logs(pod["metadata"]["name"]) == "no luck\n", within=SOON)

@@ -3,7 +3,9 @@
 import json
 import re
 from base64 import b64decode
+from unicodedata import normalize
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,32 +13,44 @@ from tests.unit.translators.pods import Value
 from translators.interpolation import environment_template, escape, escape_all, would_be_replaced
 from translators.pod_to_job.expansion import expand
 
-HOSTILE = st.text(alphabet='$%{}()"\\\n\x01ab.-_~é', max_size=24)
+HOSTILE = st.text(alphabet='$%{}()"\\\r\n\x01\ufeffab.-_~é\u0301', max_size=24)
+COMPOSED = HOSTILE.map(lambda text: normalize("NFC", text))
 NAMES = st.sampled_from(["A", "a.b", "_x", "LONG_NAME_9", "z"])
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | HOSTILE,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(HOSTILE, inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | COMPOSED,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(COMPOSED, inner, max_size=3),
     max_leaves=8,
 )
 
 
+LITERAL = re.compile(r'\$\{"((?:\\u[0-9a-f]{4})+)"\}')
+STRAY_RETURN = re.compile(r"\r(?!\n)")
+
+
 class Interpolated(Exception):
-    """The text held a live template sequence."""
+    """The text held a live template sequence, or what confuses the scanner."""
 
 
 def hcl(text: str) -> str:
-    """HCL's scanner of template literals: `$${` and `%%{` are escapes, `${` and `%{` begin an expression."""
+    """HCL's templates (hclsyntax.ParseTemplate), which are normalized, begin without a byte order mark, and can be
+    trusted only without a stray carriage return: `$${` and `%%{` are escapes, `${` and `%{` begin an expression."""
+    text = text.removeprefix("\ufeff")
+    if STRAY_RETURN.search(text):
+        raise Interpolated(text)
     out, at = [], 0
     while at < len(text):
         if text.startswith(("$${", "%%{"), at):
             out.append(text[at + 1 : at + 3])
             at += 3
+        elif found := LITERAL.match(text, at):
+            out.append(str(json.loads(f'"{found[1]}"')))
+            at = found.end()
         elif text.startswith(("${", "%{"), at):
             raise Interpolated(text)
         else:
             out.append(text[at])
             at += 1
-    return "".join(out)
+    return normalize("NFC", "".join(out))
 
 
 def hcl_all(value: Value) -> Value:
@@ -63,7 +77,7 @@ def expand_as_kubelet(text: str, variables: dict[str, str]) -> str:
     return out
 
 
-@given(HOSTILE)
+@given(COMPOSED)
 def test_an_escaped_text_evaluates_to_itself(text: str) -> None:
     assert hcl(escape(text)) == text
 
@@ -73,6 +87,18 @@ def test_a_whole_configuration_evaluates_to_itself_and_stays_json(value: Value) 
     escaped = escape_all(value)
     assert hcl_all(escaped) == value
     assert json.loads(json.dumps(escaped)) == escaped
+
+
+@given(HOSTILE, HOSTILE)
+def test_a_text_that_a_template_would_compose_is_refused(before: str, after: str) -> None:
+    text = f"{before}e\u0301{after}"
+    with pytest.raises(ValueError, match="NFC"):
+        escape_all({"args": [text]})
+
+
+@pytest.mark.parametrize("text", ["plain", "$HOME", "50% {x}", "$(A)", "two\r\nlines", "a\ufeff"])
+def test_a_text_that_means_nothing_to_a_template_is_left_as_it_is(text: str) -> None:
+    assert escape(text) == text
 
 
 @given(HOSTILE)

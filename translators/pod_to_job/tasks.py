@@ -11,7 +11,7 @@ from translators.pod_to_job.artifacts import artifacts
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.drivers import Launch, config, task_config
 from translators.pod_to_job.environment import environment
-from translators.policy import DOCKER, EXEC, RAW_EXEC
+from translators.policy import DOCKER, EXEC, MOCK, RAW_EXEC
 from translators.records.jobs import Artifact, LogConfig, Task
 from translators.records.pods import Container, Pod
 
@@ -70,7 +70,7 @@ def task(container: Container, around: Surroundings) -> tuple[Task, frozenset[st
         user=_user(setting(annotations.USER, container.name)),
         env=dict(found.env),
         kill_timeout=restarts.kill_timeout(around.pod.spec),
-        log_config=LOGS,
+        log_config=LogConfig(disabled=True) if driver == MOCK else LOGS,
         artifacts=downloads,
         templates=found.templates,
     ), keys

@@ -15,7 +15,6 @@ CAPABILITIES: Mapping[str, str] = {
     "read-job": "reading jobs and allocations",
     "submit-job": "starting and stopping Pods",
     "alloc-lifecycle": "ending containers early",
-    "read-logs": "kubectl logs",
     "read-fs": "kubectl logs",
 }
 #: For clients: the capacity of the Node.
@@ -25,7 +24,6 @@ _DENY = "deny"
 #: Finer capabilities that together are as good (Nomad 1.11.2).
 _EQUIVALENT: Mapping[str, frozenset[str]] = {
     "submit-job": frozenset({"register-job", "deregister-job", "purge-job"}),
-    "read-logs": frozenset({"read-fs"}),
 }
 _READS = frozenset({"read", "write"})
 

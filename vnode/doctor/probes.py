@@ -29,11 +29,10 @@ async def probe(transport: Transport, namespace: str) -> Verdicts:
     }
     allocation = await _any_allocation(transport, namespace)
     if allocation is None:
-        return {**verdicts, "alloc-lifecycle": None, "read-logs": None, "read-fs": None}
+        return {**verdicts, "alloc-lifecycle": None, "read-fs": None}
     return {
         **verdicts,
         "alloc-lifecycle": await _verdict(client.signal(allocation, _NO_TASK, "SIGCONT")),
-        "read-logs": await _verdict(_logs(transport, allocation)),
         "read-fs": await _verdict(client.list_files(allocation, "alloc/logs")),
     }
 
@@ -63,11 +62,6 @@ async def _plan(transport: Transport, namespace: str) -> None:
     }
     body = json.dumps({"Job": job, "Diff": False}).encode()
     await transport.request("PUT", f"/v1/job/{_NOTHING}/plan", {"namespace": namespace}, body=body)
-
-
-async def _logs(transport: Transport, allocation: str) -> None:
-    query = {"task": _NO_TASK, "type": "stdout", "plain": "true"}
-    await transport.request("GET", f"/v1/client/fs/logs/{allocation}", query)
 
 
 async def _any_allocation(transport: Transport, namespace: str) -> str | None:

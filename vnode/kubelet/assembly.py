@@ -1,6 +1,7 @@
 """The kubelet API as the app starts it: certificate, authority, gate and answers, put together."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,11 +11,12 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from vnode.kube.api import Watches
 from vnode.kubelet.application import build_application
 from vnode.kubelet.authentication import Authenticator
 from vnode.kubelet.authorization import Authorizer
 from vnode.kubelet.certificate import FileCertificate, SelfSignedCertificate, ServingCertificate
-from vnode.kubelet.client_authority import ClientAuthority, ClusterAuthority, FileAuthority
+from vnode.kubelet.client_authority import ClusterAuthority, FileAuthority
 from vnode.kubelet.directory import PodDirectory
 from vnode.kubelet.gate import gate
 from vnode.kubelet.health import Introspection
@@ -22,7 +24,6 @@ from vnode.kubelet.log_slots import LogSlots
 from vnode.kubelet.log_source import SETTLED_AFTER, NomadLogSources, RunEnds
 from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
-from vnode.kubelet.requests import KubernetesRequests
 from vnode.kubelet.server import KubeletServer, serve
 from vnode.kubelet.tls import TlsSource
 from vnode.nomad.logs import NomadLogs
@@ -40,15 +41,34 @@ class KubeletSettings:
     client_ca_file: Path | None = None
 
 
+class KubeletApi:
+    """The API as it is served; `run` keeps certificate and client authority current."""
+
+    def __init__(self, server: KubeletServer, authority: FileAuthority | ClusterAuthority) -> None:
+        self._server = server
+        self._authority = authority
+
+    @property
+    def port(self) -> int:
+        """The port in use."""
+        return self._server.port
+
+    async def run(self) -> None:
+        """Follow both until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._server.run())
+            tasks.create_task(self._authority.run())
+
+
 @asynccontextmanager
 async def kubelet_api(
     settings: KubeletSettings,
-    kubernetes: KubernetesRequests,
+    kubernetes: Watches,
     pods: PodDirectory,
     logs: NomadLogs,
     runs: RunEnds,
     registry: CollectorRegistry,
-) -> AsyncIterator[KubeletServer]:
+) -> AsyncIterator[KubeletApi]:
     """Serve the API while the context lasts; raises OSError when port or certificate cannot be had."""
     sources = NomadLogSources(logs, pods, runs, lambda: asyncio.sleep(SETTLED_AFTER))
     application = build_application(
@@ -57,9 +77,10 @@ async def kubelet_api(
         pods=PodLists(pods),
         introspection=Introspection(registry=registry, configuration={"port": settings.port}),
     )
-    tls = TlsSource(_certificate(settings), _authority(settings, kubernetes))
+    authority = _authority(settings, kubernetes)
+    tls = TlsSource(_certificate(settings), authority)
     async with serve(application, tls, host=settings.address, port=settings.port) as server:
-        yield server
+        yield KubeletApi(server, authority)
 
 
 def _certificate(settings: KubeletSettings) -> ServingCertificate:
@@ -68,10 +89,10 @@ def _certificate(settings: KubeletSettings) -> ServingCertificate:
     return SelfSignedCertificate(settings.node, [settings.address], _now)
 
 
-def _authority(settings: KubeletSettings, kubernetes: KubernetesRequests) -> ClientAuthority:
+def _authority(settings: KubeletSettings, kubernetes: Watches) -> FileAuthority | ClusterAuthority:
     if settings.client_ca_file is not None:
         return FileAuthority(settings.client_ca_file)
-    return ClusterAuthority(kubernetes)
+    return ClusterAuthority(kubernetes, time.monotonic, random.random)
 
 
 def _now() -> datetime:

@@ -1,13 +1,15 @@
-"""Whose client certificates are believed: the cluster's client authority, re-read so that it can rotate."""
+"""Whose client certificates are believed: the cluster's client authority, followed so that it can rotate."""
 
 import asyncio
-import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from vnode.kubelet.requests import KubernetesRequests
+from vnode.kube.api import Watches, decode_object
+from vnode.kube.reflector import Reflector
 
-_CONFIG_MAP = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
+_CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps"
+_NAME = "extension-apiserver-authentication"
 
 
 class ClientAuthority(Protocol):
@@ -22,7 +24,7 @@ class ClientAuthority(Protocol):
 
 
 class FileAuthority:
-    """A file of certificates, as kubelet's --client-ca-file."""
+    """A file of certificates, as kubelet's --client-ca-file; read at every look."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -31,17 +33,43 @@ class FileAuthority:
         """What the file holds now."""
         return await asyncio.to_thread(self._path.read_text, encoding="ascii")
 
+    async def run(self) -> None:
+        """Nothing to follow."""
+
 
 class ClusterAuthority:
-    """What the API server publishes about itself.
+    """What the API server publishes about itself: asked for once, then watched.
 
     Needs the Role `extension-apiserver-authentication-reader` in kube-system. Source: verified.md A5.
     """
 
-    def __init__(self, kubernetes: KubernetesRequests) -> None:
+    def __init__(self, kubernetes: Watches, clock: Callable[[], float], random: Callable[[], float]) -> None:
         self._kubernetes = kubernetes
+        query = {"fieldSelector": f"metadata.name={_NAME}"}
+        self._reflector = Reflector(kubernetes, _CONFIG_MAPS, query, _authority, self, clock, random)
+        self._known: str | None = None
 
     async def current(self) -> str:
         """Key `client-ca-file` of the ConfigMap; empty where the API server has none."""
-        data = json.loads(await self._kubernetes.request("GET", _CONFIG_MAP)).get("data") or {}
-        return str(data.get("client-ca-file") or "")
+        if self._known is None:
+            self._known = _authority(decode_object(await self._kubernetes.request("GET", f"{_CONFIG_MAPS}/{_NAME}")))
+        return self._known
+
+    async def run(self) -> None:
+        """Watch it."""
+        await self._reflector.run()
+
+    def replace(self, objects: Sequence[str], /) -> None:
+        """From the reflector: the ConfigMap, or nothing."""
+        self._known = objects[0] if objects else ""
+
+    def apply(self, obj: str, /) -> None:
+        """From the reflector: it changed."""
+        self._known = obj
+
+    def remove(self, _: str, /) -> None:
+        """From the reflector: the API server makes it anew; until then the last one stands."""
+
+
+def _authority(config_map: Mapping[str, Any]) -> str:
+    return str((config_map.get("data") or {}).get("client-ca-file") or "")

@@ -106,8 +106,9 @@ class Peers:
 class Reconciler:
     """Carries decisions out, one UID at a time.
 
-    `circumstances` gives what a decision about a Pod of a Kubernetes namespace rests on, or None while that is
-    not known yet (clients not listed, Nomad namespace not followed): whoever completes it adds the UID again.
+    `circumstances` gives what a decision about a Pod of a Kubernetes namespace rests on. While that is not known
+    (clients not listed, Nomad namespace not followed), it gives the reason where somebody can do something about it,
+    and whoever completes the knowledge adds the UID again.
     `now` is wall time, `clock` monotonic seconds.
     """
 
@@ -117,7 +118,7 @@ class Reconciler:
         view: View,
         queue: KeyedQueue[PodUid],
         peers: Peers,
-        circumstances: Callable[[str], Circumstances | None],
+        circumstances: Callable[[str], Circumstances | str],
         metrics: Metrics,
         now: Callable[[], datetime],
         clock: Callable[[], float],
@@ -162,7 +163,9 @@ class Reconciler:
         """Look at one UID, decide, and do what was decided."""
         observation = self._view.observation(uid)
         circumstances = self._circumstances(_namespace(observation))
-        if circumstances is None:
+        if isinstance(circumstances, str):
+            if circumstances and observation.pod is not None:
+                self._peers.events.record(observation.pod, _unavailable(circumstances))
             return
         decision = decide(observation, circumstances, self._now())
         self._tell(observation, decision)
@@ -170,6 +173,9 @@ class Reconciler:
         for action in decision.actions:
             await self._perform(action, observation)
             self._metrics.actions.labels(type(action).__name__).inc()
+        if not any(isinstance(action, actions.PatchStatus) for action in decision.actions):
+            # What was read led to no write: the time to one is not counted from here.
+            self._view.jobs.take_read_at(uid)
         if decision.wake_at is not None:
             self._queue.add_after(uid, (decision.wake_at - self._now()).total_seconds())
 
@@ -227,7 +233,7 @@ class Reconciler:
             self._queue.add(uid)
             return
         except (Unavailable, Denied) as error:
-            self._peers.events.record(_pod(observation), EventNote("Warning", "NomadUnavailable", str(error), ""))
+            self._peers.events.record(_pod(observation), _unavailable(str(error)))
             raise
         identity = owner_of(JobStub(id=job.id, meta=job.meta))
         if identity is None:
@@ -290,6 +296,10 @@ def _pod(observation: Observation) -> Pod:
     if observation.pod is None:
         raise AssertionError(f"an action on a Pod was decided without one: {observation.uid}")
     return observation.pod
+
+
+def _unavailable(message: str) -> EventNote:
+    return EventNote("Warning", "NomadUnavailable", message, "")
 
 
 def _namespace(observation: Observation) -> str:

@@ -6,11 +6,11 @@
 # vnode reads clients to publish them as a Node, it never changes one.
 
 namespace "default" {
-  capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "read-logs", "read-fs"]
+  capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "read-fs"]
 }
 
 namespace "k8s-*" {
-  capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "read-logs", "read-fs"]
+  capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "read-fs"]
 }
 
 node {

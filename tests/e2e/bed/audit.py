@@ -36,7 +36,7 @@ def used(log: Path, user: str) -> set[Right]:
     return {
         _right(event["verb"], event["objectRef"])
         for event in _events(log)
-        if event["user"]["username"] == user and "resource" in event.get("objectRef", {})
+        if event["user"].get("username") == user and "resource" in event.get("objectRef", {})
     }
 
 
@@ -45,7 +45,7 @@ def writes(log: Path, user: str, after: dt.datetime) -> list[str]:
     return [
         f"{event['verb']} {_right(event['verb'], event['objectRef']).resource} {event['objectRef'].get('name', '')}"
         for event in _events(log)
-        if event["user"]["username"] == user
+        if event["user"].get("username") == user
         and event["verb"] in _WRITING
         and "resource" in event.get("objectRef", {})
         and dt.datetime.fromisoformat(event["requestReceivedTimestamp"]) > after

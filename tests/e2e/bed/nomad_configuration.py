@@ -140,7 +140,8 @@ def _agent(name: str, home: Path, ports: Ports, security: Security | None, pair:
         "log_level": "INFO",
     }
     if security is not None and pair is not None:
-        agent["acl"] = {"enabled": True}
+        # Tests wait for the end of a token.
+        agent["acl"] = {"enabled": True, "token_min_expiration_ttl": "5s"}
         agent["tls"] = {
             "http": True,
             "rpc": True,

@@ -32,7 +32,6 @@ def on(name: str, held: list[str]) -> dict[str, Any]:
         ([on("def*", ALL), on("*", ["deny"])], NOTHING),
         ([on("*", ALL), on("def*", [])], EVERYTHING),
         ([on("*", ALL), rules(default=["list-jobs"])], EVERYTHING[1:]),
-        ([rules(default=[name for name in ALL if name != "read-logs"])], NOTHING),
         ([rules(default=[name for name in ALL if name != "read-fs"])], ("read-fs",)),
         (
             [rules(default=[*(set(ALL) - {"submit-job"}), "register-job", "deregister-job", "purge-job"])],

@@ -81,9 +81,8 @@ def used(identifier: str, *, mhz: int, status: str = "running", network: str = "
 
 
 def sink(nomad: FakeNomad, seen: View, neighbours: NeighbourStore | None = None) -> NamespaceSink:
-    return NamespaceSink(
-        "default", nomad.client, seen, neighbours or NeighbourStore(lambda: None), completed=lambda: None
-    )
+    others = neighbours or NeighbourStore(lambda: None)
+    return NamespaceSink("default", nomad.client, seen, others, changed=lambda: None)
 
 
 async def test_a_list_replaces_what_is_known_of_the_namespace() -> None:
@@ -146,7 +145,11 @@ async def test_our_own_use_is_not_counted() -> None:
 def test_pods_are_looked_at_once_the_namespace_is_known() -> None:
     completions: list[str] = []
     follower = NamespaceSink(
-        "default", FakeNomad().client, view(), NeighbourStore(lambda: None), completed=lambda: completions.append("x")
+        "default",
+        FakeNomad().client,
+        view(),
+        NeighbourStore(lambda: None),
+        changed=lambda: completions.append("x"),
     )
     states = [follower.synced]
     follower.connected()
@@ -169,13 +172,28 @@ def test_one_broken_stream_is_forgiven_and_two_are_an_outage() -> None:
     changes: list[str] = []
     link = Link(lambda: changes.append("x"))
     link.up()
-    link.down(Unavailable("connection refused"))
-    assert link.reachable
-    link.down(Unavailable("connection refused"))
-    assert (link.reachable, link.problem) == (False, "connection refused")
+    seen = []
+    for _ in range(2):
+        link.down(Unavailable("connection refused"))
+        seen.append((link.reachable, link.problem))
     link.up()
-    assert (link.reachable, link.problem) == (True, "")
+    seen.append((link.reachable, link.problem))
+    assert seen == [(True, ""), (False, "connection refused"), (True, "")]
     assert len(changes) == 3
+
+
+def test_a_namespace_that_is_denied_says_so_until_it_is_not() -> None:
+    changes: list[str] = []
+    follower = NamespaceSink(
+        "k8s-x",
+        FakeNomad().client,
+        view(),
+        NeighbourStore(lambda: None),
+        changed=lambda: changes.append(follower.problem),
+    )
+    follower.denied(Denied("Permission denied"))
+    follower.connected()
+    assert changes == ["Nomad namespace k8s-x: Permission denied", ""]
 
 
 def test_a_denied_token_is_an_outage_for_new_pods() -> None:

@@ -1,5 +1,7 @@
 import asyncio
+import json
 import ssl
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import trustme
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from tests.unit.kubelet.api import OUTAGE, Api, Authority, FakeKubernetes, running_api, served_by
+from tests.unit.kubelet.api import OUTAGE, Api, Authority, running_api, served_by
 from vnode.kubelet.certificate import Certificate, FileCertificate, SelfSignedCertificate
 from vnode.kubelet.client_authority import ClusterAuthority, FileAuthority
 from vnode.kubelet.tls import TlsMaterial, TlsSource
@@ -119,9 +121,48 @@ def test_a_key_is_not_shown() -> None:
     assert "secret" not in repr(TlsMaterial(Certificate(b"chain", b"secret"), ""))
 
 
-async def test_the_clusters_authority_comes_from_the_api_server() -> None:
-    kubernetes = FakeKubernetes(client_authority="pem")
-    assert await ClusterAuthority(kubernetes).current() == "pem"
+class Watched:
+    """The ConfigMap of the API server, as a read and as a watch show it."""
+
+    def __init__(self, *authorities: str) -> None:
+        self.first, *self.later = authorities
+        self.asked: list[str] = []
+        self.read = asyncio.Event()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "",
+        within: float = 60.0,
+    ) -> bytes:
+        assert (method, body) == ("GET", None), (content_type, within)
+        self.asked.append(path)
+        found = {"data": {"client-ca-file": self.first}}
+        return json.dumps({"metadata": {"resourceVersion": "1"}, "items": [found]} if query else found).encode()
+
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        assert query["fieldSelector"] == "metadata.name=extension-apiserver-authentication", path
+        for text in self.later:
+            changed = {"metadata": {"resourceVersion": "2"}, "data": {"client-ca-file": text}}
+            yield json.dumps({"type": "MODIFIED", "object": changed}).encode()
+        self.read.set()
+        await asyncio.Event().wait()
+
+
+async def test_the_clusters_authority_is_asked_for_once_and_then_watched() -> None:
+    kubernetes = Watched("old", "new")
+    authority = ClusterAuthority(kubernetes, lambda: 0.0, lambda: 0.0)
+    assert [await authority.current(), await authority.current()] == ["old", "old"]
+    assert len(kubernetes.asked) == 1
+    following = asyncio.create_task(authority.run())
+    async with asyncio.timeout(5):
+        await kubernetes.read.wait()
+    assert await authority.current() == "new"
+    following.cancel()
 
 
 async def test_an_authority_file_is_read_again(tmp_path: Path) -> None:

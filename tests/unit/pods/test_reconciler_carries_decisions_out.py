@@ -40,11 +40,12 @@ class Bench:
             clock=lambda: 0.0,
         )
         self.known = True
+        self.hindrance = ""
         self.reconciler = Reconciler(
             view=self.view,
             queue=self.queue,
             peers=self.script.peers(),
-            circumstances=lambda _: circumstances() if self.known else None,
+            circumstances=lambda _: circumstances() if self.known else self.hindrance,
             metrics=Metrics(),
             now=lambda: NOW,
             clock=lambda: 0.0,
@@ -89,6 +90,13 @@ async def test_nothing_is_decided_before_both_sides_are_known() -> None:
     bench = Bench().knows(pod())
     bench.known = False
     assert await bench.round() == []
+
+
+async def test_a_namespace_that_nomad_denies_is_told_to_its_pods() -> None:
+    bench = Bench().knows(pod())
+    bench.known, bench.hindrance = False, "Nomad namespace k8s-x: Permission denied"
+    await bench.round()
+    assert bench.script.calls == [("event", "web-1", "NomadUnavailable")]
 
 
 async def test_a_job_that_exists_already_is_read_and_adopted() -> None:
