@@ -5,6 +5,7 @@ runs on Nomad does not notice.
 """
 
 import asyncio
+import gc
 import random
 import secrets
 import signal
@@ -42,6 +43,7 @@ from vnode.nomad.events import Topic
 from vnode.nomad.logs import NomadLogs
 from vnode.nomad.transport import Transport
 from vnode.pods.decide import Circumstances
+from vnode.pods.decide.circumstances import SETTLING, SETTLING_OF_MANY
 from vnode.pods.log_meter import LogMeter
 from vnode.pods.pod_events import PodEvents
 from vnode.pods.queue import KeyedQueue
@@ -54,6 +56,8 @@ from vnode.view.view import View
 _log = structlog.get_logger(__name__)
 
 WORKERS = 32
+#: Pods that wait for a later look: more than these are being started, or in trouble, at once.
+MANY = 50
 _FIRST_TRY, _LONGEST_TRY = 0.5, 10.0
 _UNKNOWN_SPEED = 1000.0
 
@@ -155,6 +159,7 @@ class Service:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Start everything, wait for `stop`, end everything."""
+        _spare_collections()
         async with self._servers() as server, asyncio.TaskGroup() as tasks:
             self.following = Following(self._stream, tasks, self._namespace_sink)
             running = [
@@ -298,7 +303,8 @@ class Service:
             kubernetes_service=settings.kubernetes_endpoint,
             routable_allocations=settings.routable_allocations,
         )
-        return Circumstances(job=job, policy=settings.policy, placeable=bool(self._speed))
+        settling = SETTLING_OF_MANY if self.queue.due > MANY else SETTLING
+        return Circumstances(job=job, policy=settings.policy, placeable=bool(self._speed), settling=settling)
 
     def _description(self) -> Description:
         return Description(
@@ -341,6 +347,12 @@ def _virtual_node(settings: Settings) -> VirtualNode:
         zone=settings.zone,
         taints=(PROVIDER_TAINT,) if settings.taint else (),
     )
+
+
+def _spare_collections() -> None:
+    """Look for garbage in what is new: records live long and hold no cycles, and a look at all of them stalls us."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _now() -> datetime:

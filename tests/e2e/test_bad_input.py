@@ -23,7 +23,7 @@ from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.conftest import Namespaces
 from tests.e2e.manifests import BUSYBOX, NODE, Manifest, container, deployment, pod, settings
-from tests.e2e.namespace import LATER, SOON, Namespace, condition, container_status, phase, waiting
+from tests.e2e.namespace import LATER, SOON, Namespace, condition, container_status, phase, terminated, waiting
 
 _TROUBLESHOOTING = REPOSITORY / "docs" / "troubleshooting.md"
 _PROGRAM = b"#!/bin/sh\nexec sleep 3600\n"
@@ -132,7 +132,7 @@ PERMANENT = (
         "`artifact` without a checksum",
         pod("no-checksum", container(), annotations=_artifact(f"http://{UP}/serve")),
         "PolicyDenied",
-        ("has no checksum", "?checksum=sha256:"),
+        ("has no checksum", "checksum=sha256:<64 hex digits>", "policy.drivers.raw_exec.require_checksum"),
     ),
     Permanent(
         "a checksum that is none",
@@ -164,12 +164,6 @@ PERMANENT = (
         ),
         "PolicyDenied",
         ("policy.drivers.raw_exec.artifact_hosts",),
-    ),
-    Permanent(
-        "a program that the client does not have",
-        pod("no-program-once", container(command=["/nowhere/program"]), restart="Never"),
-        "RunContainerError",
-        ("/nowhere/program", "could not be found"),
     ),
     Permanent(
         "`node-pool: gpu`, and there is none",
@@ -205,6 +199,18 @@ def test_a_driver_that_the_namespace_may_not_use(vnode: VnodeProcess, namespaces
         team.create(pod("raw", _RUNS))
         words = (f"raw_exec is not allowed in namespace {team.name}", "policy.drivers.raw_exec.namespaces")
         _must_fail(team, "raw", "PolicyDenied", words)
+
+
+def test_a_program_that_is_not_there_fails_a_pod_that_runs_once(ground: Ground) -> None:
+    ground.create(pod("no-program-once", container(command=["/nowhere/program"]), restart="Never"))
+    found = ground.namespace.wait_phase("no-program-once", "Failed")
+    ended = terminated(found)
+    assert (ended["reason"], ended["exitCode"]) == ("StartError", 128)
+    assert 'binary "/nowhere/program" could not be found' in ended["message"]
+    event = ground.namespace.wait_event("no-program-once", "Failed", "/nowhere/program", "could not be found")
+    assert event["count"] == 1
+    ground.namespace.delete("no-program-once")
+    _leaves_no_job(ground.namespace, "no-program-once")
 
 
 def _must_fail(namespace: Namespace, name: str, reason: str, words: Sequence[str]) -> None:
@@ -290,6 +296,7 @@ TRANSIENT = (
         "Failed",
         ("connection refused",),
         _host_comes_up,
+        again=False,
     ),
     Transient(
         "a program that the client does not have",
@@ -298,6 +305,7 @@ TRANSIENT = (
         "Failed",
         ("could not be found", "/late"),
         _install_program,
+        again=False,
     ),
     Transient(
         "an image that does not exist",
@@ -306,6 +314,7 @@ TRANSIENT = (
         "Failed",
         ("/absent:1",),
         _tag_image,
+        again=False,
     ),
     Transient(
         "more memory or CPU than any client has",
@@ -368,7 +377,7 @@ def test_what_may_work_later_is_told_in_one_event_and_recovers_by_itself(patient
     namespace, name = patients.namespace, str(row)
 
     def told_again() -> bool:
-        event = namespace.wait_event(name, row.event, *row.words, within=LATER)
+        event = namespace.wait_event(name, row.event, *row.words)
         return not row.again or int(event["count"]) >= _ONCE_MORE
 
     wait_until(f"{name} to be told about again", told_again, within=LATER)

@@ -270,9 +270,20 @@ def _restart_count(
     counted = _counted(situation, task)
     if held is None:
         return counted
+    counted -= _failed_starts(situation, held)
     was_up = held.container_id != "" and held.state.waiting is None
     again = was_up and (waits or container_id.identity(identity) != container_id.identity(held.container_id))
     return max(counted, held.restart_count + again)
+
+
+def _failed_starts(situation: Situation, held: ContainerStatus) -> int:
+    """How many of Nomad's restarts came before the first start, by the number of a run that the API shows."""
+    shown = container_id.parse(held.container_id)
+    if shown is None or len(situation.chain) != 1 or situation.current is None:
+        return 0
+    # One that waits counts the restart that it waits for, and shows the run that ended.
+    reached = shown.run + (held.state.waiting is not None)
+    return max(0, reached - held.restart_count) if shown.allocation == situation.current.id else 0
 
 
 def _counted(situation: Situation, task: str) -> int:
@@ -282,6 +293,9 @@ def _counted(situation: Situation, task: str) -> int:
         history = histories.get(task)
         if history is None or not history.has_started:
             # What could not be fetched or started was not restarted either.
+            continue
+        if index == last and history.is_up and not history.ended:
+            # It never ended: what Nomad counts are starts that failed.
             continue
         # A restart that is put off for ever is none: the run that ended is the last one.
         settled = history.ended and (history.parked or not (history.is_up or history.is_pending))

@@ -42,6 +42,11 @@ class KeyedQueue(Generic[Key]):
         """The number of keys that wait to be worked now."""
         return len(self._ready)
 
+    @property
+    def due(self) -> int:
+        """The number of keys that wait for a later time."""
+        return len(self._due)
+
     def add(self, key: Key) -> None:
         """Ask for a round over `key` as soon as a worker is free."""
         if key in self._working:
@@ -58,6 +63,10 @@ class KeyedQueue(Generic[Key]):
             self._due[key] = due
             heapq.heappush(self._heap, (due, next(self._tickets), key))
             self._wake.set()
+
+    def forget_due(self, key: Key) -> None:
+        """Withdraw an earlier wish for a later round: the round that begins now says anew when to look again."""
+        self._due.pop(key, None)
 
     def failed(self, key: Key, *, at_least: float = 0.0) -> float:
         """Ask for another round after a growing delay, which is returned in seconds."""

@@ -161,6 +161,7 @@ class Reconciler:
 
     async def round(self, uid: PodUid) -> None:
         """Look at one UID, decide, and do what was decided."""
+        self._queue.forget_due(uid)
         observation = self._view.observation(uid)
         circumstances = self._circumstances(_namespace(observation))
         if isinstance(circumstances, str):
@@ -243,7 +244,6 @@ class Reconciler:
         self._view.jobs.fold(
             JobFacts(id=JobId(job.id), namespace=job.namespace, identity=identity, modify_index=reply.job_modify_index)
         )
-        self._queue.add(uid)
 
     async def _kill(self, action: actions.Kill, observation: Observation) -> None:
         try:

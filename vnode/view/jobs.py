@@ -126,7 +126,8 @@ class JobStore:
         self._evaluations[uid] = evaluation
         if evaluation.triggered_by == _STOP and evaluation.status in _FINISHED:
             self.fold_stopped(uid, resolved=True)
-        self._changed(uid)
+        if _says_something(evaluation) or (before is not None and _says_something(before)):
+            self._changed(uid)
 
     def replace_one(
         self, uid: PodUid, stub: JobStub | None, allocations: Iterable[Allocation], evaluations: Iterable[Evaluation]
@@ -169,6 +170,12 @@ class JobStore:
             resolved=stub.stop and known is not None and known.resolved,
             modify_index=stub.modify_index,
         )
+
+
+def _says_something(evaluation: Evaluation) -> bool:
+    """Whether more follows from it than the allocation will tell: a stop, or that there is no place."""
+    unplaced = bool(evaluation.failed_tg_allocs) or evaluation.status in {"blocked", "failed"}
+    return unplaced or evaluation.triggered_by == _STOP
 
 
 def _is_known(before: Evaluation, evaluation: Evaluation) -> bool:

@@ -39,7 +39,8 @@ class Memory:
 
     `attempts` counts placements that came to nothing, `killed` names tasks that were sent SIGKILL, `positions`
     holds by task the containerID, with its log position, of the run that began last, and `reread_at` is the
-    index of the evaluation for which the job was read anew.
+    index of the evaluation for which the job was read anew. `told` counts by task the failed starts that Events
+    were recorded for.
     """
 
     refusal: Finding | None = None
@@ -48,6 +49,7 @@ class Memory:
     killed: frozenset[tuple[AllocationId, str]] = frozenset()
     positions: Mapping[str, str] = field(default_factory=dict)
     reread_at: int = 0
+    told: Mapping[str, int] = field(default_factory=dict)
     warned: bool = False
 
 

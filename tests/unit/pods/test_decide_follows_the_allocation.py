@@ -53,6 +53,13 @@ def test_a_young_pod_that_is_only_being_started_is_not_written_yet() -> None:
     assert decision.wake_at == NOW + timedelta(seconds=1.5)
 
 
+def test_while_many_are_started_a_young_pod_waits_longer() -> None:
+    one = pod(age=3)
+    placed = observation(one, job=job(one), allocations=(allocation("pending", state="pending"),))
+    busy = replace(circumstances(), settling=timedelta(seconds=10))
+    assert decide(placed, busy, NOW).wake_at == NOW + timedelta(seconds=7)
+
+
 def test_an_older_pod_that_is_still_being_started_says_so() -> None:
     one = pod(age=3)
     placed = observation(one, job=job(one), allocations=(allocation("pending", state="pending"),))
@@ -124,6 +131,26 @@ def test_what_nomad_would_try_for_ever_in_vain_is_stopped_and_fails_the_pod() ->
     patches = [action for action in decision.actions if isinstance(action, PatchStatus)]
     assert patches[0].body["status"]["phase"] == "Failed"
     assert isinstance(decision.actions[-1], Stop)
+
+
+def test_a_start_that_fails_again_is_told_again_though_the_status_stays() -> None:
+    events = (
+        event("Failed Artifact Download", download_error="connection refused"),
+        event("Restarting", start_delay="10000000000"),
+    )
+    one = pod()
+    first = observation(one, job=job(one), allocations=(allocation("pending", state="pending", events=events),))
+    patch = decide(first, circumstances(), NOW).actions[0]
+    assert isinstance(patch, PatchStatus)
+    addresses = {"hostIPs": [{"ip": "10.0.0.1"}], "podIPs": [{"ip": "10.0.0.1"}]}
+    held = pod(status=dict(patch.body["status"]) | addresses)
+    again = allocation("pending", state="pending", restarts=2, events=events)
+    repeated = replace(first, pod=held, allocations=(again,), memory=Memory(positions={"app": "nomad://a1/app/2"}))
+    actions = decide(repeated, circumstances(), NOW).actions
+    assert {action.event.reason for action in actions if isinstance(action, Note)} <= {"Failed", "BackOff"}
+    assert actions[-1] == Remember({"told": {"app": 2}})
+    told = replace(repeated, memory=replace(repeated.memory, told={"app": 2}))
+    assert decide(told, circumstances(), NOW).actions == ()
 
 
 def test_nothing_of_a_refused_pod_stays_in_nomad() -> None:

@@ -80,6 +80,17 @@ async def test_of_two_wishes_for_a_key_the_earlier_counts() -> None:
     assert len(keys) == 0
 
 
+async def test_a_wish_that_was_withdrawn_does_not_come_back() -> None:
+    clock = Clock()
+    keys = queue(clock)
+    keys.add_after("a", 2)
+    assert keys.due == 1
+    keys.forget_due("a")
+    clock.now += 5
+    keys.add("other")
+    assert [await keys.get(), len(keys), keys.due] == ["other", 0, 0]
+
+
 async def test_failures_wait_longer_each_time_up_to_a_bound() -> None:
     keys = queue()
     delays = [keys.failed("a") for _ in range(14)]

@@ -10,8 +10,10 @@ from translators.policy import Policy
 from translators.records.pods import Pod
 from vnode.view.observation import Observation
 
-#: A Pod that is placed at once gets one status write, not two: that it is being created is told after this time.
+#: A Pod that is placed at once gets one status write, not two: that it is being created is told after this time, or
+#: later while very many are, for every write costs the API server more than all else that a start does.
 SETTLING = timedelta(seconds=2)
+SETTLING_OF_MANY = timedelta(seconds=10)
 
 _FIRST_RETRY = timedelta(seconds=10)
 _LONGEST_RETRY = timedelta(minutes=5)
@@ -21,12 +23,14 @@ _LONGEST_RETRY = timedelta(minutes=5)
 class Circumstances:
     """Settings and facts of the cluster that a decision rests on.
 
-    `placeable` says that the clients are known well enough for new jobs: how fast a CPU is.
+    `placeable` says that the clients are known well enough for new jobs: how fast a CPU is. `settling` is how long
+    the status of a Pod that is only being started may be held back.
     """
 
     job: JobContext
     policy: Policy
     placeable: bool = True
+    settling: timedelta = SETTLING
 
 
 def retry_delay(failures: int) -> timedelta:

@@ -1,5 +1,6 @@
 """A Pod with a job: its status follows the allocation, and what came to nothing is tried again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from translators import container_id
@@ -17,7 +18,7 @@ from translators.pod_to_job import translate
 from translators.records.allocations import AllocationId
 from translators.records.pods import Pod, PodStatus
 from vnode.pods.actions import Action, Decision, MeasureLogs, Note, PatchStatus, Purge, Register, Remember, Reread, Stop
-from vnode.pods.decide.circumstances import SETTLING, Circumstances, facts, retry_delay
+from vnode.pods.decide.circumstances import Circumstances, facts, retry_delay
 from vnode.pods.decide.refusal import refuse
 from vnode.view.observation import JobFacts, Observation
 
@@ -50,15 +51,27 @@ def _publish(observation: Observation, pod: Pod, circumstances: Circumstances, n
     body = status_patch(pod, desired)
     measures = _measures(observation, pod)
     if body is None:
-        return Decision(why, measures)
-    settles_at = _settles_at(pod, desired)
+        return Decision(why, (*_repeated_failures(observation, pod, desired), *measures))
+    settles_at = _settles_at(pod, desired, circumstances)
     if settles_at is not None and settles_at > now:
         return Decision("waits a moment for the placement", wake_at=settles_at)
     events = tuple(Note(event) for event in pod_events(pod, desired))
     return Decision(why, (PatchStatus(body), *events, *measures))
 
 
-def _settles_at(pod: Pod, desired: PodStatus) -> datetime | None:
+def _repeated_failures(observation: Observation, pod: Pod, desired: PodStatus) -> tuple[Action, ...]:
+    """The Events of a start that failed once more, though the status says the same as before."""
+    failing = {each.name for each in desired.container_statuses if each.state.waiting and each.state.waiting.message}
+    states = observation.allocations[-1].task_states if observation.allocations else {}
+    counts = {task: state.restarts for task, state in states.items() if task in failing and state.restarts}
+    if not counts or counts == observation.memory.told:
+        return ()
+    events = pod_events(replace(pod, status=PodStatus()), desired)
+    notes = tuple(Note(event) for event in events if event.reason in {"Failed", "BackOff"})
+    return (*notes, Remember({"told": counts}))
+
+
+def _settles_at(pod: Pod, desired: PodStatus, circumstances: Circumstances) -> datetime | None:
     """Until when a status may be held back that says no more than that the Pod is being started."""
     created = pod.metadata.creation_timestamp
     starting = desired.phase == "Pending" and all(
@@ -67,7 +80,7 @@ def _settles_at(pod: Pod, desired: PodStatus) -> datetime | None:
     placed = not any(condition.type.startswith("nomad.") for condition in desired.conditions)
     if created is None or not (starting and placed) or pod.status.start_time is not None:
         return None
-    return created + SETTLING
+    return created + circumstances.settling
 
 
 def _measures(observation: Observation, pod: Pod) -> tuple[Action, ...]:
@@ -75,6 +88,8 @@ def _measures(observation: Observation, pod: Pod) -> tuple[Action, ...]:
     if not observation.allocations:
         return ()
     allocation = observation.allocations[-1]
+    if not any(state.restarts for state in allocation.task_states.values()):
+        return ()
     names = {container.name for container in pod.spec.containers}
     return tuple(
         MeasureLogs(AllocationId(allocation.id), task, state.restarts)
