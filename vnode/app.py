@@ -265,6 +265,7 @@ class Service:
                 jobs=self.client,
                 events=PodEvents(self.recorder, self.node.name),
                 logs=LogMeter(NomadLogs(self.transport)),
+                link=self.link,
             ),
             circumstances=self._circumstances,
             metrics=self.metrics,

@@ -61,6 +61,11 @@ class Link:
             _log.warning("Nomad does not answer", error=str(error))
             self._told(reachable=False, problem=str(error))
 
+    def denied(self, error: Denied) -> None:
+        """A write was denied, though the stream may still be open: Nomad looks at a token only when it is shown."""
+        self._failures = _FORGIVEN
+        self.down(error)
+
     def _told(self, *, reachable: bool, problem: str) -> None:
         self.asked, self.reachable, self.problem = True, reachable, problem
         self._changed()

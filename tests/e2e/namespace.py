@@ -92,7 +92,9 @@ class Namespace:
         seen: list[Manifest] = []
 
         def check() -> Manifest | None:
-            found = self.pods(app)[0] if app else self.pod(pod)
+            found = next(iter(self.pods(app)), None) if app else self.pod(pod)
+            if found is None:
+                return None
             seen[:] = [found]
             return found if true(found) else None
 

@@ -14,7 +14,7 @@ from tests.e2e.namespace import LATER, SOON, Namespace, container_status
 
 _NODE = "leaving"
 _WITHIN = 120
-_RUNS = "echo $$; exec sleep 3600"
+_RUNS = "echo $$$$; exec sleep 3600"
 
 
 @pytest.mark.timeout(300, func_only=True)

@@ -83,11 +83,16 @@ def test_what_nomad_weighs_is_in_the_job_as_nomad_holds_it(bed: Bed, scene: Name
     assert job["Affinities"] == [affinity]
 
 
-def test_datacenters_without_clients_are_named(scene: Namespace) -> None:
-    scene.create(pod("nowhere", _RUNS, annotations=settings(datacenters="mars-1")))
-    said = _unplaced(scene, "nowhere")
-    assert "No clients were eligible for evaluation" in said
-    assert scene.nomad_jobs()
+@pytest.mark.parametrize(
+    ("name", "asked", "pool"),
+    [
+        ("no-datacenter", {"datacenters": "mars-1"}, "all"),
+        ("of-a-pool", {"node_pool": "default", "datacenters": "x"}, "default"),
+    ],
+)
+def test_datacenters_without_clients_are_said(scene: Namespace, name: str, asked: dict[str, str], pool: str) -> None:
+    scene.create(pod(name, _RUNS, annotations=settings(**asked)))
+    assert f'No clients are available in node pool "{pool}" in the datacenters asked for' in _unplaced(scene, name)
 
 
 def test_no_place_is_a_condition_and_an_event_with_numbers_until_there_is_one(bed: Bed, scene: Namespace) -> None:

@@ -72,7 +72,7 @@ def test_on_failure_ends_with_the_first_success(scene: Namespace) -> None:
 
 
 def test_a_killed_process_of_a_deployment_comes_back_in_its_pod(scene: Namespace) -> None:
-    scene.create(deployment("healed", "echo $$; exec sleep 3600", 1))
+    scene.create(deployment("healed", "echo $$$$; exec sleep 3600", 1))
     before = _first_ready(scene, "healed")
     name = before["metadata"]["name"]
     logged = wait_until("its process id", lambda: scene.logs(name), within=SOON)

@@ -81,6 +81,7 @@ def _log_is_denied(poor: Poor) -> None:
     done = poor.namespace.kubectl("logs", "main", check=False)
     assert done.returncode != 0
     assert _DENIED in done.stderr
+    assert "read-fs" in done.stderr
     assert "here" not in done.stdout
 
 

@@ -28,7 +28,8 @@ def _absence(metric: AllocationMetric) -> Iterator[str]:
     if metric.nodes_evaluated == 0:
         pool = metric.node_pool
         if pool and metric.nodes_in_pool == 0:
-            yield f'No clients are available in node pool "{pool}"'
+            # Counted after the filter by datacenter (scheduler/util.go readyNodesInDCsAndPool).
+            yield f'No clients are available in node pool "{pool}" in the datacenters asked for'
         else:
             yield "No clients were eligible for evaluation"
     for datacenter, available in sorted(metric.nodes_available.items()):

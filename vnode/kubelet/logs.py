@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 from aiohttp import web
 
-from vnode.errors import NotFound, PeerError, Unavailable
+from vnode.errors import Denied, NotFound, PeerError, Unavailable
 from vnode.kubelet.directory import LogSource, LogSources, PodDirectory
 from vnode.kubelet.log_options import BadLogOptions, LogOptions, parse_log_options
 from vnode.kubelet.log_reader import LogReader
@@ -43,6 +43,9 @@ class ContainerLogs:
             return web.Response(status=error.status, text=str(error))
         except (TooManyLogs, TooManyStreams) as error:
             return web.Response(status=429, text=str(error))
+        except Denied as error:
+            text = f"{error} (reading logs needs the capability read-fs of vnode's Nomad token)"
+            return web.Response(status=500, text=text)
         except PeerError as error:
             return web.Response(status=503 if isinstance(error, Unavailable) else 500, text=str(error))
 

@@ -31,6 +31,8 @@ from vnode.view.view import View
 
 _log = structlog.get_logger(__name__)
 
+_WAY_OUT = "the Nomad token of vnode has expired or lacks rights, `vnode doctor` tells an administrator which"
+
 #: How loudly each kind of failure is told.
 _KINDS: dict[type[Exception], int] = {
     Conflict: logging.INFO,
@@ -93,6 +95,16 @@ class LogMeter(Protocol):
         """Where the next byte of both streams will be written."""
 
 
+class Link(Protocol):
+    """Keeps whether Nomad serves us."""
+
+    def up(self) -> None:
+        """It did."""
+
+    def denied(self, error: Denied) -> None:
+        """It denied us a write."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peers:
     """Everything outside of us that a round touches."""
@@ -101,6 +113,7 @@ class Peers:
     jobs: JobApi
     events: Events
     logs: LogMeter
+    link: Link
 
 
 class Reconciler:
@@ -166,7 +179,7 @@ class Reconciler:
         circumstances = self._circumstances(_namespace(observation))
         if isinstance(circumstances, str):
             if circumstances and observation.pod is not None:
-                self._peers.events.record(observation.pod, _unavailable(circumstances))
+                self._peers.events.record(observation.pod, _unavailable(f"{circumstances}; {_WAY_OUT}"))
             return
         decision = decide(observation, circumstances, self._now())
         self._tell(observation, decision)
@@ -233,9 +246,14 @@ class Reconciler:
             self._view.remember(uid, refusal=Finding("NomadRejected", "", f"Nomad refuses the job: {error}"))
             self._queue.add(uid)
             return
-        except (Unavailable, Denied) as error:
+        except Denied as error:
+            self._peers.events.record(_pod(observation), _unavailable(f"{error}; {_WAY_OUT}"))
+            self._peers.link.denied(error)
+            raise
+        except Unavailable as error:
             self._peers.events.record(_pod(observation), _unavailable(str(error)))
             raise
+        self._peers.link.up()
         identity = owner_of(JobStub(id=job.id, meta=job.meta))
         if identity is None:
             raise AssertionError(f"a job was translated without its identity: {job.id}")

@@ -39,8 +39,8 @@ class Memory:
 
     `attempts` counts placements that came to nothing, `killed` names tasks that were sent SIGKILL, `positions`
     holds by task the containerID, with its log position, of the run that began last, and `reread_at` is the
-    index of the evaluation for which the job was read anew. `told` counts by task the failed starts that Events
-    were recorded for.
+    index of the evaluation for which the job was read anew. `told` counts by allocation and task the failed starts
+    that Events were recorded for.
     """
 
     refusal: Finding | None = None

@@ -71,7 +71,11 @@ async def test_errors_are_those_of_a_kubelet(api: Api, path: str, status: int, t
     ("failure", "status", "text"),
     [
         (OUTAGE, 503, "POST: connection refused"),
-        (Denied("Nomad: Permission denied"), 500, "Nomad: Permission denied"),
+        (
+            Denied("Nomad: Permission denied"),
+            500,
+            "Nomad: Permission denied (reading logs needs the capability read-fs of vnode's Nomad token)",
+        ),
         (
             NotFound('Nomad: Unknown allocation "a"'),
             400,

@@ -10,7 +10,7 @@ from translators.container_id import LogPosition, StreamPosition
 from translators.records.allocations import Allocation, Evaluation
 from translators.records.jobs import Job, JobRegistration, JobStub
 from translators.records.pods import Pod
-from vnode.errors import PeerError
+from vnode.errors import Denied, PeerError
 from vnode.pods.reconciler import Peers
 
 _REPLACED = ("hostIPs", "podIPs")
@@ -24,7 +24,7 @@ class Script:
         self.calls: list[tuple[Any, ...]] = []
 
     def peers(self) -> Peers:
-        return Peers(pods=_Pods(self), jobs=_Jobs(self), events=_Events(self), logs=_Logs(self))
+        return Peers(pods=_Pods(self), jobs=_Jobs(self), events=_Events(self), logs=_Logs(self), link=_Link(self))
 
     def ask(self, call: str, *arguments: object, default: Any = None) -> Any:
         self.calls.append((call, *arguments))
@@ -101,6 +101,17 @@ class _Events:
 
     def record(self, pod: Pod, event: EventNote) -> None:
         self._script.ask("event", pod.metadata.name, event.reason)
+
+
+class _Link:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    def up(self) -> None:
+        """Nothing that a test asks about."""
+
+    def denied(self, error: Denied) -> None:
+        self._script.ask("denied", str(error))
 
 
 class _Logs:

@@ -148,8 +148,8 @@ def test_a_start_that_fails_again_is_told_again_though_the_status_stays() -> Non
     repeated = replace(first, pod=held, allocations=(again,), memory=Memory(positions={"app": "nomad://a1/app/2"}))
     actions = decide(repeated, circumstances(), NOW).actions
     assert {action.event.reason for action in actions if isinstance(action, Note)} <= {"Failed", "BackOff"}
-    assert actions[-1] == Remember({"told": {"app": 2}})
-    told = replace(repeated, memory=replace(repeated.memory, told={"app": 2}))
+    assert actions[-1] == Remember({"told": {"a1/app": 2}})
+    told = replace(repeated, memory=replace(repeated.memory, told={"a1/app": 2}))
     assert decide(told, circumstances(), NOW).actions == ()
 
 

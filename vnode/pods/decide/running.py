@@ -62,13 +62,16 @@ def _publish(observation: Observation, pod: Pod, circumstances: Circumstances, n
 def _repeated_failures(observation: Observation, pod: Pod, desired: PodStatus) -> tuple[Action, ...]:
     """The Events of a start that failed once more, though the status says the same as before."""
     failing = {each.name for each in desired.container_statuses if each.state.waiting and each.state.waiting.message}
-    states = observation.allocations[-1].task_states if observation.allocations else {}
-    counts = {task: state.restarts for task, state in states.items() if task in failing and state.restarts}
-    if not counts or counts == observation.memory.told:
+    if not failing or not observation.allocations:
+        return ()
+    allocation = observation.allocations[-1]
+    counts = {task: state.restarts for task, state in allocation.task_states.items() if task in failing}
+    told = {f"{allocation.id}/{task}": count for task, count in counts.items()}
+    if told == observation.memory.told or not (any(counts.values()) or observation.memory.attempts):
         return ()
     events = pod_events(replace(pod, status=PodStatus()), desired)
     notes = tuple(Note(event) for event in events if event.reason in {"Failed", "BackOff"})
-    return (*notes, Remember({"told": counts}))
+    return (*notes, Remember({"told": told}))
 
 
 def _settles_at(pod: Pod, desired: PodStatus, circumstances: Circumstances) -> datetime | None:

@@ -188,7 +188,8 @@ def test_placement_failures_are_told_with_their_numbers() -> None:
         (Evaluation(id="e", status="complete"), ""),
         (
             Evaluation(id="e", failed_tg_allocs={"pod": AllocationMetric(node_pool="gpu")}),
-            'Nomad cannot place the Pod: No clients are available in node pool "gpu"',
+            # Nomad counts the pool after it has filtered by datacenter, and does not say which of the two was empty.
+            'Nomad cannot place the Pod: No clients are available in node pool "gpu" in the datacenters asked for',
         ),
         (
             Evaluation(id="e", failed_tg_allocs={"pod": AllocationMetric(nodes_available={"dc1": 0})}),
