@@ -48,7 +48,7 @@ def test_a_failing_worker_is_tried_again_as_often_as_its_backoff_limit_says(name
 
 @pytest.mark.parametrize("driver", ["exec", "docker"])
 def test_the_exit_code_is_that_of_the_process(scene: Namespace, driver: str) -> None:
-    scene.create(job(f"worker-{driver}", "echo no luck >&2; exit 3", driver=driver))
+    scene.create(job(f"worker-{driver}", "echo no luck >&2; sleep 2; exit 3", driver=driver))
     scene.kubectl("wait", "--for=condition=failed", f"job/worker-{driver}", "--timeout=60s")
     (pod,) = scene.pods(f"worker-{driver}")
     assert (terminated(pod)["reason"], terminated(pod)["exitCode"]) == ("Error", 3)

@@ -25,10 +25,14 @@ def edge(bed: Bed) -> Iterator[VnodeProcess]:
 
 def test_it_registers_with_address_capacity_labels_and_taint(bed: Bed, edge: VnodeProcess) -> None:
     edge.child.must_live()
+
+    def runtime() -> str:
+        return str(_node(bed)["status"]["nodeInfo"]["containerRuntimeVersion"])
+
+    wait_until("the Node to know its clients", lambda: runtime().startswith("nomad://1."), within=SOON)
     node = _node(bed)
     assert node["status"]["addresses"] == [{"type": "InternalIP", "address": bed.node_address}]
     assert node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"] == edge.kubelet_address[1]
-    assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("nomad://1.")
     assert int(node["status"]["capacity"]["cpu"]) == 2 * _CORES_OF_A_CLIENT
     assert node["metadata"]["labels"]["type"] == "virtual-kubelet"
     assert node["metadata"]["labels"]["topology.kubernetes.io/zone"] == f"global-{_POOL}"

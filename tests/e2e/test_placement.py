@@ -50,7 +50,7 @@ def test_a_downloaded_program_is_run(scene: Namespace, server: str, driver: str)
 def test_a_command_finds_what_was_downloaded_for_it(scene: Namespace, server: str, driver: str) -> None:
     name = f"data-{driver.replace('_', '-')}"
     artifact = f"{server}/data?checksum=sha256:{sha256(_DATA).hexdigest()}"
-    manifest = pod(name, "cat $NOMAD_TASK_DIR/data", driver=driver, annotations=settings(artifact=artifact))
+    manifest = pod(name, "cat $NOMAD_TASK_DIR/data; sleep 2", driver=driver, annotations=settings(artifact=artifact))
     manifest["spec"]["restartPolicy"] = "Never"
     scene.create(manifest)
     assert phase(scene.wait_phase(name, "Succeeded", "Failed")) == "Succeeded"

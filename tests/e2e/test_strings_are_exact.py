@@ -29,7 +29,7 @@ _LINES = 2
 _KNOWN = {"KNOWN": "what is known", "KNOWN_TRAP": "${HOME} %{if true} $(KNOWN)"}
 
 #: `$$` is a dollar sign to a kubelet, and two of them are the process of the shell.
-_SCRIPT = "base64 -w0 /proc/$$$$/cmdline; echo; base64 -w0 /proc/$$$$/environ; echo"
+_SCRIPT = "base64 -w0 /proc/$$$$/cmdline; echo; base64 -w0 /proc/$$$$/environ; echo; sleep 2"
 
 TRAPS = (
     # Nomad's variables, known and unknown, in every form that it replaces somewhere.
