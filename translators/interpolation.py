@@ -1,6 +1,6 @@
 """What Nomad would interpolate, and how a text passes through it unchanged.
 
-Two mechanisms differ (nomad.md 1.5, verified on real drivers): every string below `Task.Config`, keys too, is an
+Two mechanisms differ: every string below `Task.Config`, keys too, is an
 HCL template with escapes, and comes out of it in Unicode's composed form; `Env`, `Meta`, destinations and sources go
 through a plain regular expression that knows no escape. The template engine of `template` blocks is the third; user
 data enters it as base64 only.

@@ -1,7 +1,7 @@
 """Whether an API server would believe the serving certificate of the kubelet API.
 
 The judge is a handshake in memory: a client that trusts the cluster's authorities calls the Node's address, as the API
-server would. Whether the API server verifies at all cannot be asked of it. Source: kubelet.md §3.3, §5.1.
+server would. Whether the API server verifies at all cannot be asked of it.
 """
 
 import ssl

@@ -1,7 +1,7 @@
 """Who calls: by the client certificate of the TLS connection, else by bearer token.
 
 A kubelet's order. There is no anonymous caller. Source: kubernetes pkg/kubelet/server/auth.go,
-apiserver pkg/authentication/request/x509 (CommonNameUserConversion); verified.md A5.
+apiserver pkg/authentication/request/x509 (CommonNameUserConversion).
 """
 
 import hashlib

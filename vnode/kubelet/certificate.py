@@ -1,7 +1,7 @@
 """The serving certificate of a virtual Node: files that are read again when they change, or self-signed.
 
 An API server without `--kubelet-certificate-authority` (kubeadm's default) accepts any certificate; with it
-the certificate must come from that authority and name the Node's address. Source: kubelet.md §3.3, §5.1.
+the certificate must come from that authority and name the Node's address.
 """
 
 import asyncio

@@ -40,7 +40,7 @@ class FileAuthority:
 class ClusterAuthority:
     """What the API server publishes about itself: asked for once, then watched.
 
-    Needs the Role `extension-apiserver-authentication-reader` in kube-system. Source: verified.md A5.
+    Needs the Role `extension-apiserver-authentication-reader` in kube-system.
     """
 
     def __init__(self, kubernetes: Watches, clock: Callable[[], float], random: Callable[[], float]) -> None:

@@ -1,6 +1,6 @@
 """A Pod that can never run here as it is written.
 
-A ReplicaSet or StatefulSet replaces a Failed Pod ten times a second (verified: A3), so where one owns the Pod
+A ReplicaSet or StatefulSet replaces a Failed Pod ten times a second, so where one owns the Pod
 it stays Pending, says why, and fails only after a back-off. A DaemonSet recreates for ever: its Pod stays Pending.
 """
 
