@@ -34,14 +34,10 @@ class PodStore:
         """The Pod with this UID."""
         return self._pods.get(uid)
 
-    def named(self, namespace: str, name: str) -> Pod | None:
-        """The newest Pod of this name."""
+    def pod(self, namespace: str, name: str) -> Pod | None:
+        """The Pod that bears this name now: the newest one."""
         uid = self._newest.get((namespace, name))
         return None if uid is None else self._pods.get(uid)
-
-    def pod(self, namespace: str, name: str) -> Pod | None:
-        """The Pod that bears this name now."""
-        return self.named(namespace, name)
 
     def pods(self) -> Iterable[Pod]:
         """All Pods of the Node."""

@@ -51,7 +51,7 @@ def test_two_pods_of_one_name_are_two_pods() -> None:
     seen = view()
     seen.pods.apply(pod("old", version=1))
     seen.pods.apply(pod("new", version=2))
-    found = seen.pods.named("shop", "web")
+    found = seen.pods.pod("shop", "web")
     assert found is not None
     assert found.uid == "new"
     assert PodUid("old") in seen.pods

@@ -65,9 +65,9 @@ def _repeated_failures(observation: Observation, pod: Pod, desired: PodStatus) -
     if not failing or not observation.allocations:
         return ()
     allocation = observation.allocations[-1]
-    counts = {task: state.restarts for task, state in allocation.task_states.items() if task in failing}
-    told = {f"{allocation.id}/{task}": count for task, count in counts.items()}
-    if told == observation.memory.told or not (any(counts.values()) or observation.memory.attempts):
+    states = allocation.task_states.items()
+    told = {f"{allocation.id}/{task}": state.restarts for task, state in states if task in failing}
+    if told == observation.memory.told or not (any(told.values()) or observation.memory.attempts):
         return ()
     events = pod_events(replace(pod, status=PodStatus()), desired)
     notes = tuple(Note(event) for event in events if event.reason in {"Failed", "BackOff"})
