@@ -1,0 +1,1 @@
+"""The streaming protocols of kubectl and API servers, without I/O: bytes in, events out."""
