@@ -1,28 +1,55 @@
-"""All judgement about a Pod and its job, as pure functions of one observation."""
+"""All judgement about a Pod and its job, as pure functions of one observation.
 
+Rules stand in tables, one for each situation that a Pod can be in; the first that applies decides. `tests/model` takes
+every rule out in turn and shows which promise is broken without it.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime
 
 from vnode.pods.actions import Decision
+from vnode.pods.decide import ended, orphan, running, submission, termination
 from vnode.pods.decide.circumstances import Circumstances
-from vnode.pods.decide.ended import decide_ended
-from vnode.pods.decide.orphan import decide_orphan
-from vnode.pods.decide.running import decide_running
-from vnode.pods.decide.submission import decide_submission
-from vnode.pods.decide.termination import decide_termination
+from vnode.pods.decide.look import Look, Rule
 from vnode.view.observation import Observation
 
-__all__ = ["Circumstances", "decide"]
+__all__ = ["RULES", "Circumstances", "Rules", "decide"]
+
+_NOTHING = Decision("nothing is to be done")
 
 
-def decide(observation: Observation, circumstances: Circumstances, now: datetime) -> Decision:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The tables: a job without a Pod, a Pod that is being deleted, one that has ended, one without and with a job."""
+
+    orphaned: tuple[Rule[Observation], ...] = orphan.RULES
+    deleting: tuple[Rule[Look], ...] = termination.RULES
+    ended: tuple[Rule[Look], ...] = ended.RULES
+    unsubmitted: tuple[Rule[Look], ...] = submission.RULES
+    submitted: tuple[Rule[Look], ...] = running.RULES
+
+
+RULES = Rules()
+
+
+def decide(observation: Observation, circumstances: Circumstances, now: datetime, rules: Rules = RULES) -> Decision:
     """Say what is to be done about one Pod now; the same observation always gives the same answer."""
     pod = observation.pod
     if pod is None:
-        return decide_orphan(observation)
+        for rule in rules.orphaned:
+            if (decision := rule.judge(observation)) is not None:
+                return decision
+        return _NOTHING
     if pod.metadata.deletion_timestamp is not None:
-        return decide_termination(observation, pod, circumstances, now)
-    if pod.status.phase in {"Succeeded", "Failed"}:
-        return decide_ended(observation)
-    if observation.job is None:
-        return decide_submission(observation, pod, circumstances, now)
-    return decide_running(observation, pod, observation.job, circumstances, now)
+        table = rules.deleting
+    elif pod.status.phase in {"Succeeded", "Failed"}:
+        table = rules.ended
+    elif observation.job is None:
+        table = rules.unsubmitted
+    else:
+        table = rules.submitted
+    look = Look(observation, pod, circumstances, now)
+    for each in table:
+        if (decision := each.judge(look)) is not None:
+            return decision
+    return _NOTHING

@@ -1,17 +1,27 @@
-"""A Pod whose status is final: what may still be left of it in Nomad."""
+"""A Pod whose status is final: what may still be left of it in Nomad.
+
+A job that ended stays, for its logs are in it.
+"""
 
 from vnode.pods.actions import Decision, Purge, Stop
-from vnode.view.observation import Observation
+from vnode.pods.decide.look import Look, Rule
 
 
-def decide_ended(observation: Observation) -> Decision:
-    """Stop what still runs of a Pod that the API calls ended; a job that ended stays, for its logs are in it.
+def _remove_what_was_refused(look: Look) -> Decision | None:
+    observation, job = look.observation, look.observation.job
+    if job is None or observation.memory.refusal is None or not observation.is_over:
+        return None
+    return Decision("a refused Pod leaves nothing in Nomad", (Purge(job.namespace, job.id),))
 
-    A refused Pod has no logs: of it nothing stays.
-    """
-    job = observation.job
-    if job is not None and observation.is_over and observation.memory.refusal is not None:
-        return Decision("a refused Pod leaves nothing in Nomad", (Purge(job.namespace, job.id),))
+
+def _stop_what_runs_on(look: Look) -> Decision | None:
+    observation, job = look.observation, look.observation.job
     if job is None or job.stopped or observation.is_over:
-        return Decision("the Pod has ended")
+        return None
     return Decision("the Pod has ended but its job has not", (Stop(job.namespace, job.id),))
+
+
+RULES = (
+    Rule("remove what was refused", _remove_what_was_refused),
+    Rule("stop what runs on", _stop_what_runs_on),
+)

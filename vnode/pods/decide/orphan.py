@@ -1,32 +1,65 @@
-"""A job without its Pod: it is stopped, then removed."""
+"""A job without its Pod: it is stopped, then removed.
+
+A Pod that we saw leave is gone. One that a list merely lacks may be a Pod that we never knew, so the API is asked for
+it by name before its job is touched.
+"""
 
 from vnode.pods.actions import Action, ConfirmAbsence, Decision, Forget, Purge, Reread, Stop
+from vnode.pods.decide.look import Rule
 from vnode.pods.decide.termination import kill_all
 from vnode.view.observation import Observation
 
 
-def decide_orphan(observation: Observation) -> Decision:
-    """Collect what a deleted Pod left behind.
+def _forget(observation: Observation) -> Decision | None:
+    if observation.job is not None:
+        return None
+    return Decision("gone on both sides", (Forget(),))
 
-    A Pod that we saw leave is gone. One that a list merely lacks may be a Pod that we never knew, so the API
-    is asked for it by name before its job is touched.
-    """
+
+def _confirm_absence(observation: Observation) -> Decision | None:
     job = observation.job
-    if job is None:
-        return Decision("gone on both sides", (Forget(),))
-    if observation.removal is None and not observation.absent:
-        identity = job.identity
-        return Decision("a job without a Pod", (ConfirmAbsence(identity.namespace, identity.pod),))
-    if observation.is_over:
-        return Decision("an ended job without a Pod", (Purge(job.namespace, job.id), Forget()))
-    if not job.stopped:
-        stop: tuple[Action, ...] = (Stop(job.namespace, job.id),)
-        return Decision("a running job without a Pod", (*stop, *_kills_without_grace(observation)))
-    if not observation.allocations and observation.evaluation is None:
-        return Decision("a stopped job of which nothing is known", (Reread(job.namespace, job.id),))
-    return Decision("waits for the tasks of a deleted Pod", _kills_without_grace(observation))
+    if job is None or observation.removal is not None or observation.absent:
+        return None
+    return Decision("a job without a Pod", (ConfirmAbsence(job.identity.namespace, job.identity.pod),))
+
+
+def _remove(observation: Observation) -> Decision | None:
+    job = observation.job
+    if job is None or not observation.is_over:
+        return None
+    return Decision("an ended job without a Pod", (Purge(job.namespace, job.id), Forget()))
+
+
+def _stop(observation: Observation) -> Decision | None:
+    job = observation.job
+    if job is None or job.stopped:
+        return None
+    stop: tuple[Action, ...] = (Stop(job.namespace, job.id),)
+    return Decision("a running job without a Pod", (*stop, *_kills_without_grace(observation)))
+
+
+def _read(observation: Observation) -> Decision | None:
+    job = observation.job
+    if job is None or observation.allocations or observation.evaluation is not None:
+        return None
+    return Decision("a stopped job of which nothing is known", (Reread(job.namespace, job.id),))
+
+
+def _kill(observation: Observation) -> Decision | None:
+    kills = _kills_without_grace(observation)
+    return Decision("its tasks were given no grace", kills) if kills else None
 
 
 def _kills_without_grace(observation: Observation) -> tuple[Action, ...]:
     forced = observation.removal is not None and observation.removal.grace == 0
     return kill_all(observation) if forced else ()
+
+
+RULES = (
+    Rule("forget what is gone", _forget),
+    Rule("confirm an absence", _confirm_absence),
+    Rule("remove an orphan that ended", _remove),
+    Rule("stop an orphan", _stop),
+    Rule("read a stopped orphan", _read),
+    Rule("kill an orphan without grace", _kill),
+)

@@ -4,23 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from translators import container_id
-from translators.allocation_to_status import (
-    Outcome,
-    Stage,
-    failed_status,
-    outcome,
-    pod_events,
-    pod_status,
-    status_patch,
-)
+from translators.allocation_to_status import Stage, failed_status, pod_events, pod_status, status_patch
 from translators.errors import Finding, Refused
 from translators.pod_to_job import translate
 from translators.records.allocations import AllocationId
 from translators.records.pods import Pod, PodStatus
 from vnode.pods.actions import Action, Decision, MeasureLogs, Note, PatchStatus, Purge, Register, Remember, Reread, Stop
 from vnode.pods.decide.circumstances import Circumstances, facts, retry_delay
+from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.refusal import refuse
-from vnode.view.observation import JobFacts, Observation
+from vnode.view.observation import Observation
 
 _STOPPED = Finding(
     "NomadJobStopped",
@@ -29,31 +22,69 @@ _STOPPED = Finding(
 )
 
 
-def decide_running(
-    observation: Observation, pod: Pod, job: JobFacts, circumstances: Circumstances, now: datetime
-) -> Decision:
-    """Publish what the allocation shows, or bring a Pod forward whose allocation is at its end."""
-    if job.stopped and not observation.allocations:
-        return _stopped_unplaced(observation, pod, job, now)
-    if _may_be_purged(observation):
-        return _reread(observation, job)
-    seen = outcome(pod, facts(observation, pod, circumstances))
-    if seen.stage is Stage.NEVER_STARTED and seen.permanent:
-        finding = Finding(seen.reason, "", seen.message)
-        return _fail(observation, pod, job, finding, circumstances, now)
-    if seen.stage in {Stage.NEVER_STARTED, Stage.DEAD}:
-        return _try_again(observation, pod, job, seen, circumstances, now)
-    return _publish(observation, pod, circumstances, now, why=str(seen.stage))
+def _read_what_somebody_ended(look: Look) -> Decision | None:
+    """Look closer: whoever ended the job may have removed it, and its allocations go without an event."""
+    observation, job = look.observation, look.job
+    unplaced = job.stopped and not observation.allocations and not job.resolved
+    if not (unplaced or _may_be_purged(observation)):
+        return None
+    index = observation.evaluation.modify_index if observation.evaluation else 0
+    if index and observation.memory.reread_at >= index:
+        return Decision("waits for the end of a job that was stopped")
+    return Decision("somebody ended its job", (Remember({"reread_at": index}), Reread(job.namespace, job.id)))
 
 
-def _publish(observation: Observation, pod: Pod, circumstances: Circumstances, now: datetime, *, why: str) -> Decision:
-    desired = pod_status(pod, facts(observation, pod, circumstances), now)
+def _fail_what_somebody_stopped(look: Look) -> Decision | None:
+    """A Pod that was stopped before it had a place; one that had is told by its allocation."""
+    if not look.job.stopped or look.observation.allocations:
+        return None
+    body = status_patch(look.pod, failed_status(look.pod, _STOPPED, look.now))
+    return Decision("its job was stopped", () if body is None else (PatchStatus(body),))
+
+
+def _fail_what_can_never_start(look: Look) -> Decision | None:
+    """Refuse a Pod that Nomad showed to be impossible, and leave nothing of it there."""
+    seen = look.outcome
+    if seen.stage is not Stage.NEVER_STARTED or not seen.permanent:
+        return None
+    observation, job = look.observation, look.job
+    finding = Finding(seen.reason, "", seen.message)
+    refused = refuse(observation, look.pod, finding, look.circumstances, look.now)
+    remembered = Remember({"refusal": finding})
+    if not observation.is_over and job.stopped:
+        return Decision(refused.why, (remembered, *refused.actions), refused.wake_at)
+    end = Purge(job.namespace, job.id) if observation.is_over else Stop(job.namespace, job.id)
+    return Decision(refused.why, (remembered, *refused.actions, end), refused.wake_at)
+
+
+def _try_again(look: Look) -> Decision | None:
+    """Register the job anew after a back-off; the old one is purged, for a stopped job is never un-stopped."""
+    seen, observation = look.outcome, look.observation
+    if seen.stage not in {Stage.NEVER_STARTED, Stage.DEAD}:
+        return None
+    ended_at = datetime.fromtimestamp(observation.allocations[-1].modify_time / 1e9, UTC)
+    due = ended_at + retry_delay(observation.memory.attempts)
+    if look.now < due:
+        published = _publish(look)
+        return Decision(f"{seen.stage}, waits to be tried again", published.actions, due)
+    try:
+        translation = translate(look.pod, look.circumstances.job, look.circumstances.policy)
+    except Refused as refused:
+        return refuse(observation, look.pod, refused.finding, look.circumstances, look.now)
+    purge = Purge(look.job.namespace, look.job.id)
+    counted = Remember({"attempts": observation.memory.attempts + 1, "positions": {}})
+    return Decision(f"{seen.stage}, is tried again", (purge, counted, Register(translation.job)))
+
+
+def _publish(look: Look) -> Decision:
+    observation, pod, why = look.observation, look.pod, str(look.outcome.stage)
+    desired = pod_status(pod, facts(observation, pod, look.circumstances), look.now)
     body = status_patch(pod, desired)
     measures = _measures(observation, pod)
     if body is None:
         return Decision(why, (*_repeated_failures(observation, pod, desired), *measures))
-    settles_at = _settles_at(pod, desired, circumstances)
-    if settles_at is not None and settles_at > now:
+    settles_at = _settles_at(pod, desired, look.circumstances)
+    if settles_at is not None and settles_at > look.now:
         return Decision("waits a moment for the placement", wake_at=settles_at)
     events = tuple(Note(event) for event in pod_events(pod, desired))
     return Decision(why, (PatchStatus(body), *events, *measures))
@@ -109,42 +140,6 @@ def _is_measured(observation: Observation, allocation: str, task: str, run: int)
     return known is not None and (known.allocation, known.run) == (allocation, run)
 
 
-def _try_again(
-    observation: Observation, pod: Pod, job: JobFacts, seen: Outcome, circumstances: Circumstances, now: datetime
-) -> Decision:
-    """Register the job anew after a back-off; the old one is purged, for a stopped job is never un-stopped."""
-    ended_at = datetime.fromtimestamp(observation.allocations[-1].modify_time / 1e9, UTC)
-    due = ended_at + retry_delay(observation.memory.attempts)
-    if now < due:
-        published = _publish(observation, pod, circumstances, now, why=f"{seen.stage}, waits to be tried again")
-        return Decision(published.why, published.actions, due)
-    try:
-        translation = translate(pod, circumstances.job, circumstances.policy)
-    except Refused as refused:
-        return refuse(observation, pod, refused.finding, circumstances, now)
-    counted = Remember({"attempts": observation.memory.attempts + 1, "positions": {}})
-    return Decision(f"{seen.stage}, is tried again", (Purge(job.namespace, job.id), counted, Register(translation.job)))
-
-
-def _fail(
-    observation: Observation, pod: Pod, job: JobFacts, finding: Finding, circumstances: Circumstances, now: datetime
-) -> Decision:
-    """Refuse a Pod that Nomad showed to be impossible, and leave nothing of it there."""
-    refused = refuse(observation, pod, finding, circumstances, now)
-    remembered = Remember({"refusal": finding})
-    if not observation.is_over and job.stopped:
-        return Decision(refused.why, (remembered, *refused.actions), refused.wake_at)
-    end = Purge(job.namespace, job.id) if observation.is_over else Stop(job.namespace, job.id)
-    return Decision(refused.why, (remembered, *refused.actions, end), refused.wake_at)
-
-
-def _stopped_unplaced(observation: Observation, pod: Pod, job: JobFacts, now: datetime) -> Decision:
-    if not job.resolved:
-        return _reread(observation, job)
-    body = status_patch(pod, failed_status(pod, _STOPPED, now))
-    return Decision("its job was stopped", () if body is None else (PatchStatus(body),))
-
-
 def _may_be_purged(observation: Observation) -> bool:
     """Whether somebody else ended the job and its allocations may be gone without an event."""
     evaluation = observation.evaluation
@@ -153,8 +148,10 @@ def _may_be_purged(observation: Observation) -> bool:
     return not observation.is_over and observation.memory.reread_at < evaluation.modify_index
 
 
-def _reread(observation: Observation, job: JobFacts) -> Decision:
-    index = observation.evaluation.modify_index if observation.evaluation else 0
-    if index and observation.memory.reread_at >= index:
-        return Decision("waits for the end of a job that was stopped")
-    return Decision("somebody ended its job", (Remember({"reread_at": index}), Reread(job.namespace, job.id)))
+RULES = (
+    Rule("read what somebody ended", _read_what_somebody_ended),
+    Rule("fail what somebody stopped", _fail_what_somebody_stopped),
+    Rule("fail what can never start", _fail_what_can_never_start),
+    Rule("try again", _try_again),
+    Rule("publish", _publish),
+)

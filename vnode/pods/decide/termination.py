@@ -10,23 +10,11 @@ from translators.allocation_to_status import EventNote, final_status, pod_status
 from translators.records.allocations import AllocationId
 from translators.records.pods import Pod
 from vnode.pods.actions import Action, Decision, DeletePod, Kill, Note, PatchStatus, Reread, Stop
-from vnode.pods.decide.circumstances import Circumstances, facts
-from vnode.view.observation import JobFacts, Observation
+from vnode.pods.decide.circumstances import facts
+from vnode.pods.decide.look import Look, Rule
+from vnode.view.observation import Observation
 
 _TRUNCATED = timedelta(seconds=1)
-
-
-def decide_termination(observation: Observation, pod: Pod, circumstances: Circumstances, now: datetime) -> Decision:
-    """Bring a Pod that is being deleted one step nearer to its end."""
-    job = observation.job
-    if job is None or observation.is_over:
-        return _finish(observation, pod, circumstances, now)
-    if not job.stopped:
-        killing = tuple(Note(event) for event in _killing_events(pod))
-        return Decision("the Pod is being deleted", (Stop(job.namespace, job.id), *killing))
-    if not observation.allocations and observation.evaluation is None:
-        return Decision("a stopped job of which nothing is known", (Reread(job.namespace, job.id),))
-    return _wait_for_tasks(observation, pod, job, circumstances, now)
 
 
 def kill_all(observation: Observation) -> tuple[Action, ...]:
@@ -40,25 +28,50 @@ def kill_all(observation: Observation) -> tuple[Action, ...]:
     )
 
 
-def _finish(observation: Observation, pod: Pod, circumstances: Circumstances, now: datetime) -> Decision:
-    if observation.memory.deleted:
-        return Decision("waits for the object to leave the API")
-    body = status_patch(pod, final_status(pod, facts(observation, pod, circumstances), now))
+def _await_leaving(look: Look) -> Decision | None:
+    if not look.observation.memory.deleted or not look.observation.is_over:
+        return None
+    return Decision("waits for the object to leave the API")
+
+
+def _finish(look: Look) -> Decision | None:
+    observation, pod = look.observation, look.pod
+    if not observation.is_over:
+        return None
+    body = status_patch(pod, final_status(pod, facts(observation, pod, look.circumstances), look.now))
     status = () if body is None else (PatchStatus(body),)
     return Decision("all tasks have ended", (*status, DeletePod()))
 
 
-def _wait_for_tasks(
-    observation: Observation, pod: Pod, job: JobFacts, circumstances: Circumstances, now: datetime
-) -> Decision:
-    desired = pod_status(pod, facts(observation, pod, circumstances), now)
-    body = status_patch(pod, desired)
-    actions: list[Action] = [] if body is None else [PatchStatus(body)]
-    deadline = _shorter_deadline(pod)
-    if deadline is not None and deadline <= now:
-        actions += kill_all(observation)
-        deadline = None
-    return Decision(f"waits for the tasks of {job.id} to end", tuple(actions), deadline)
+def _stop(look: Look) -> Decision | None:
+    job = look.observation.job
+    if job is None or job.stopped:
+        return None
+    killing = tuple(Note(event) for event in _killing_events(look.pod))
+    return Decision("the Pod is being deleted", (Stop(job.namespace, job.id), *killing))
+
+
+def _read(look: Look) -> Decision | None:
+    observation, job = look.observation, look.observation.job
+    if job is None or observation.allocations or observation.evaluation is not None:
+        return None
+    return Decision("a stopped job of which nothing is known", (Reread(job.namespace, job.id),))
+
+
+def _kill_at_a_shorter_end(look: Look) -> Decision | None:
+    deadline = _shorter_deadline(look.pod)
+    if deadline is None:
+        return None
+    if deadline > look.now:
+        published = _publish(look)
+        return Decision(published.why, published.actions, deadline)
+    kills = kill_all(look.observation)
+    return Decision("its shorter grace period is over", (*_publish(look).actions, *kills)) if kills else None
+
+
+def _publish(look: Look) -> Decision:
+    body = status_patch(look.pod, pod_status(look.pod, facts(look.observation, look.pod, look.circumstances), look.now))
+    return Decision("waits for its tasks to end", () if body is None else (PatchStatus(body),))
 
 
 def _shorter_deadline(pod: Pod) -> datetime | None:
@@ -84,3 +97,13 @@ def _killing_events(pod: Pod) -> tuple[EventNote, ...]:
         for container in pod.status.container_statuses
         if container.state.running is not None
     )
+
+
+RULES = (
+    Rule("wait for the object to leave", _await_leaving),
+    Rule("finish", _finish),
+    Rule("stop what is deleted", _stop),
+    Rule("read a stopped job", _read),
+    Rule("kill at the end of a shorter grace", _kill_at_a_shorter_end),
+    Rule("publish while it ends", _publish),
+)
