@@ -42,6 +42,7 @@ from vnode.nomad.event_stream import EventSink, EventStream
 from vnode.nomad.events import Topic
 from vnode.nomad.logs import NomadLogs
 from vnode.nomad.transport import Transport
+from vnode.nomad.variables import NomadVariables
 from vnode.pods.decide import Circumstances
 from vnode.pods.decide.circumstances import SETTLING, SETTLING_OF_MANY
 from vnode.pods.log_meter import LogMeter
@@ -121,6 +122,7 @@ class Service:
         self.kubernetes = kubernetes
         self.transport = transport
         self.client = NomadClient(transport)
+        self.variables = NomadVariables(transport)
         self.metrics = Metrics()
         self.queue: KeyedQueue[PodUid] = KeyedQueue(time.monotonic)
         self.view = View(
@@ -242,7 +244,7 @@ class Service:
         )
 
     def _namespace_sink(self, namespace: str) -> NamespaceSink:
-        return NamespaceSink(namespace, self.client, self.view, self.neighbours, self._look_at_all)
+        return NamespaceSink(namespace, self.client, self.variables, self.view, self.neighbours, self._look_at_all)
 
     def _pods(self) -> Reflector[Pod]:
         return Reflector(
@@ -263,6 +265,7 @@ class Service:
             peers=Peers(
                 pods=PodWriter(self.kubernetes, decode_pod),
                 jobs=self.client,
+                variables=self.variables,
                 events=PodEvents(self.recorder, self.node.name),
                 logs=LogMeter(NomadLogs(self.transport)),
                 link=self.link,

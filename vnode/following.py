@@ -13,11 +13,13 @@ import structlog
 
 from translators.identity import JobIdentity, owner_of, uid_of
 from translators.namespaces import PLACEHOLDER
+from translators.pod_to_job import permit
 from translators.records.allocations import Allocation, AllocationId, Client, Evaluation
 from vnode.errors import Denied, NotFound, PeerError
 from vnode.nomad.client import NomadClient
 from vnode.nomad.event_stream import EventSink, EventStream
 from vnode.nomad.events import Topic
+from vnode.nomad.variables import NomadVariables
 from vnode.view.jobs import JobStore
 from vnode.view.neighbours import NeighbourStore
 from vnode.view.view import View
@@ -147,6 +149,7 @@ class NamespaceSink:
         self,
         namespace: str,
         client: NomadClient,
+        variables: NomadVariables,
         view: View,
         neighbours: NeighbourStore,
         changed: Callable[[], None],
@@ -155,6 +158,7 @@ class NamespaceSink:
         self.synced = False
         self.problem = ""
         self._client = client
+        self._variables = variables
         self._view = view
         self._neighbours = neighbours
         self._changed = changed
@@ -166,7 +170,10 @@ class NamespaceSink:
         allocations = await self._client.allocations(self.namespace, prefix="")
         ours = [allocation for allocation in allocations if uid_of(allocation.job_id) is not None]
         await self._complete(ours)
+        paths = await self._variables.paths(self.namespace, permit.PREFIX)
+        permits = [uid for path in paths if (uid := permit.uid_at(path)) is not None]
         self._view.jobs.replace(self.namespace, jobs, ours, since=since)
+        self._view.jobs.replace_permits(self.namespace, permits, since=since)
         self._neighbours.replace(self.namespace, (each for each in allocations if not self._is_known(each)))
 
     def allocation(self, allocation: Allocation, read_at: float) -> None:

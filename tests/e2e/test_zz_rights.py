@@ -94,6 +94,17 @@ def _grace_is_not_shortened(poor: Poor) -> None:
     poor.create("main")
 
 
+def _one_that_runs_once_waits(poor: Poor) -> None:
+    poor.create("main", restart="Never")
+    poor.namespace.wait_event("main", "NomadUnavailable", _DENIED)
+    assert phase(poor.namespace.pod("main")) == "Pending"
+
+
+def _a_permit_is_not_withdrawn(poor: Poor) -> None:
+    poor.create("main", restart="Never")
+    poor.wait_log(_DENIED)
+
+
 #: What is seen when a capability is missing.
 _MISSING: dict[str, Callable[[Poor], None]] = {
     "list-jobs": _pod_waits,
@@ -102,6 +113,9 @@ _MISSING: dict[str, Callable[[Poor], None]] = {
     "node:read": _nomad_is_unreachable,
     "read-fs": _log_is_denied,
     "alloc-lifecycle": _grace_is_not_shortened,
+    "list": _pod_waits,
+    "write": _one_that_runs_once_waits,
+    "destroy": _a_permit_is_not_withdrawn,
 }
 
 

@@ -4,6 +4,7 @@
 change is worth, and `outcome` what has become of the Pod, for whoever decides what to do next.
 """
 
+from translators.allocation_to_status.conditions import disruption
 from translators.allocation_to_status.events import EventNote, pod_events
 from translators.allocation_to_status.facts import Facts
 from translators.allocation_to_status.outcomes import Outcome, Stage, outcome
@@ -17,6 +18,7 @@ __all__ = [
     "FailureKind",
     "Outcome",
     "Stage",
+    "disruption",
     "failed_status",
     "final_status",
     "outcome",

@@ -5,11 +5,11 @@ carried through as they are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from translators.allocation_to_status.situation import TERMINAL_PHASES, Situation, is_sidecar
-from translators.records.pods import ContainerStatus, Pod, PodCondition
+from translators.records.pods import ContainerStatus, Pod, PodCondition, PodStatus
 
 #: Present, and False, only while Nomad does not place the Pod, or we do not let it.
 PLACED = "nomad.hashinetes.io/Placed"
@@ -18,6 +18,9 @@ PLACED = "nomad.hashinetes.io/Placed"
 OWN = frozenset({"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready", PLACED})
 
 NODE_LOST = "NodeLost"
+
+#: Why a Pod is deleted that did nothing wrong; Jobs with a podFailurePolicy look at it.
+DISRUPTION_TARGET = "DisruptionTarget"
 
 _BEFORE_ANY_TASK = frozenset({"Received"})
 
@@ -53,6 +56,20 @@ def conditions(
     if unplaced is not None:
         found.append(Statement(PLACED, "False", *unplaced))
     return merge(pod, found, now)
+
+
+def disruption(pod: Pod, status: PodStatus, message: str, now: datetime) -> PodStatus:
+    """The same status, and that the Pod is about to be deleted for the loss of its client."""
+    target = PodCondition(
+        type=DISRUPTION_TARGET,
+        status="True",
+        reason=NODE_LOST,
+        message=message,
+        last_transition_time=now.replace(microsecond=0),
+        observed_generation=pod.metadata.generation or None,
+    )
+    others = (condition for condition in status.conditions if condition.type != DISRUPTION_TARGET)
+    return replace(status, conditions=(*others, target))
 
 
 def merge(pod: Pod, found: Sequence[Statement], now: datetime) -> tuple[PodCondition, ...]:

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+from translators.allocation_to_status.conditions import NODE_LOST
+from translators.allocation_to_status.runs import LOCATION_LOST
 from translators.allocation_to_status.situation import Situation, restarts
 from translators.records.allocations import Allocation
 from translators.records.pods import ContainerStatus
 
-_UPDATED = "alloc is being updated due to job update"  # scheduler/structs/const.go StatusAllocUpdating
+# Texts of nomad/scheduler/structs: StatusAllocUpdating, StatusAllocLost.
+_UPDATED = "alloc is being updated due to job update"
+_LOST = "alloc is lost since its node is down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,14 @@ def ending(situation: Situation, containers: tuple[ContainerStatus, ...]) -> End
         return None
     if current.desired_status == "evict" or current.preempted_by_allocation:
         return Ending("Preempted", current.desired_description or "Nomad gave the place to a job of higher priority")
-    if is_replaced(situation):
-        return None
+    return None if is_replaced(situation) else _ended_by(current)
+
+
+def _ended_by(current: Allocation) -> Ending:
+    client = current.node_name or current.node_id
+    if current.desired_description == _LOST:
+        return Ending(NODE_LOST, f"Nomad lost its client {client}, and a Pod that runs once is not started again")
     if current.desired_transition.migrate:
-        client = current.node_name or current.node_id
         return Ending("NodeDrained", f"The Nomad client {client} was drained and the Pod is not moved")
     return Ending("NomadJobStopped", f"The Nomad job {current.job_id} was stopped, and not by Kubernetes")
 
@@ -40,14 +48,18 @@ def ending(situation: Situation, containers: tuple[ContainerStatus, ...]) -> End
 def is_replaced(situation: Situation) -> bool:
     """Whether Nomad stopped the current allocation to place another one for it.
 
-    A drain moves services only: a batch job, which is what a Pod becomes that may end, is not placed again.
+    A drain moves services only: a batch job, which is what a Pod becomes that may end, is not placed again. In the
+    place of a lost allocation Nomad puts another one, which a Pod that runs once does not let start.
     """
     current = situation.current
     if current is None or current.desired_status != "stop":
         return False
+    policy = situation.pod.spec.restart_policy
     if current.desired_description == _UPDATED:
         return True
-    return _migrates(current) and situation.pod.spec.restart_policy == "Always"
+    if current.desired_description == _LOST:
+        return policy != "Never"
+    return _migrates(current) and policy == "Always"
 
 
 def _migrates(allocation: Allocation) -> bool:
@@ -58,7 +70,9 @@ def _ended_by_themselves(situation: Situation, containers: tuple[ContainerStatus
     specified = {each.name: each for each in situation.pod.spec.containers}
     for status in containers:
         terminated = status.state.terminated
-        if terminated is None or restarts(situation.pod, specified[status.name], terminated.exit_code):
+        if terminated is None or terminated.reason == LOCATION_LOST:
+            return False
+        if restarts(situation.pod, specified[status.name], terminated.exit_code):
             return False
         last = situation.history(status.name).last
         if last is not None and last.killed:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from translators.allocation_to_status.conditions import OWN
+from translators.allocation_to_status.conditions import DISRUPTION_TARGET, OWN
 from translators.allocation_to_status.timestamps import to_rfc3339
 from translators.records.pods import (
     ContainerState,
@@ -21,6 +21,9 @@ from translators.records.pods import (
 )
 
 _REPLACE = {"$patch": "replace"}
+
+#: One that others may have written too is ours to state, and nobody's to remove.
+_WRITTEN = OWN | {DISRUPTION_TARGET}
 
 
 def status_patch(pod: Pod, desired: PodStatus) -> dict[str, Any] | None:
@@ -90,7 +93,7 @@ def _conditions(held: Iterable[PodCondition], desired: Iterable[PodCondition]) -
     for condition in desired:
         kept.add(condition.type)
         old = known.get(condition.type)
-        if old is condition or condition.type not in OWN or old == condition:
+        if old is condition or condition.type not in _WRITTEN or old == condition:
             continue
         body = _condition(condition)
         if old is None:

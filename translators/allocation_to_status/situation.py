@@ -1,11 +1,11 @@
 """A Pod and its allocations seen together: what every part of the status is judged from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from translators.allocation_to_status import task_history
 from translators.allocation_to_status.facts import Facts
 from translators.allocation_to_status.task_history import TaskHistory
-from translators.records.allocations import Allocation
+from translators.records.allocations import Allocation, TaskState
 from translators.records.pods import Container, ContainerStatus, Pod
 
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed"})
@@ -43,15 +43,18 @@ class Situation:
     @property
     def is_lost(self) -> bool:
         """Whether nobody can say what the tasks do, for their client is gone; they may well run."""
-        return self.current is not None and self.current.client_status in {"unknown", "lost"}
+        return self.current is not None and self.current.client_status == "unknown"
 
     @property
     def is_over(self) -> bool:
         """Whether every task of the current allocation is known to have ended for good.
 
-        An allocation counts as failed from the first task that failed; its siblings take their time to stop.
+        An allocation counts as failed from the first task that failed; its siblings take their time to stop. What
+        tasks of a lost one did last is not known; they have ended.
         """
         current = self.current
+        if current is not None and current.client_status == "lost":
+            return True
         return (
             current is not None
             and current.client_status in {"complete", "failed"}
@@ -76,21 +79,21 @@ class Situation:
 def see(pod: Pod, facts: Facts) -> Situation:
     """Find the allocation that counts: the newest one.
 
-    A Pod that never restarts is told by the newest allocation that ran anything: what Nomad places after
-    that is kept from starting.
+    Of a Pod that never restarts it is the first one: what Nomad places after it is kept from starting.
     """
     chain = [
-        (allocation, {name: task_history.read(task) for name, task in allocation.task_states.items()})
+        (allocation, {name: _read(allocation, task) for name, task in allocation.task_states.items()})
         for allocation in facts.allocations
     ]
     if pod.spec.restart_policy == "Never":
-        while len(chain) > 1 and not _has_started(chain[-1][1]) and any(_has_started(each) for _, each in chain):
-            chain.pop()
+        del chain[1:]
     return Situation(pod=pod, facts=facts, current=chain[-1][0] if chain else None, chain=tuple(chain))
 
 
-def _has_started(histories: dict[str, TaskHistory]) -> bool:
-    return any(history.has_started for history in histories.values())
+def _read(allocation: Allocation, task: TaskState) -> TaskHistory:
+    """The history of a task; of a lost allocation nothing is up, whatever its client told last."""
+    history = task_history.read(task)
+    return replace(history, is_up=False, is_pending=False) if allocation.client_status == "lost" else history
 
 
 def is_sidecar(container: Container) -> bool:

@@ -8,13 +8,11 @@ from translators.errors import Finding, Refused
 from translators.pod_to_job import files, placement, ports, resources, restarts
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.drivers import driver
+from translators.pod_to_job.permit import GROUP
 from translators.pod_to_job.tasks import LOG_MB, Surroundings, task
 from translators.policy import DOCKER, MOCK, Policy
 from translators.records.jobs import EphemeralDisk, Job, JobUi, Link, ReschedulePolicy, Task, TaskGroup
 from translators.records.pods import Pod
-
-#: The name of the one group of a job.
-GROUP = "pod"
 
 _LONGEST_DESCRIPTION = 1000
 _NO_RESCHEDULE = ReschedulePolicy()

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from translators import annotations
+from translators import annotations, identity
 from translators.annotations import Annotations, Setting
 from translators.errors import Finding, Refused
-from translators.pod_to_job import ports, resources, restarts
+from translators.pod_to_job import permit, ports, resources, restarts
 from translators.pod_to_job.artifacts import artifacts
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.drivers import Launch, config, task_config
@@ -61,6 +61,10 @@ def task(container: Container, around: Surroundings) -> tuple[Task, frozenset[st
         host_network=around.network_mode == ports.HOST,
         hostname=ports.hostname(around.pod) if around.network_mode == ports.OWN and driver == DOCKER else "",
     )
+    templates = found.templates
+    if around.pod.spec.restart_policy == restarts.NEVER:
+        permit.check_environment(found.values, container.name)
+        templates = (permit.template(identity.job_id(around.pod.uid)), *templates)
     written, keys = task_config(setting(annotations.TASK_CONFIG, container.name))
     return Task(
         name=container.name,
@@ -72,7 +76,7 @@ def task(container: Container, around: Surroundings) -> tuple[Task, frozenset[st
         kill_timeout=restarts.kill_timeout(around.pod.spec),
         log_config=LogConfig(disabled=True) if driver == MOCK else LOGS,
         artifacts=downloads,
-        templates=found.templates,
+        templates=templates,
     ), keys
 
 

@@ -15,6 +15,12 @@ from translators.records.base import NOMAD, Many, Mapped, Text
 AllocationId = NewType("AllocationId", str)
 ClientId = NewType("ClientId", str)
 
+#: The year that Nomad prints for a time that never came.
+_NEVER = "0001-"
+
+#: The status of a client that Nomad does not know any more; none of its own.
+GONE = "gone"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class TaskEvent:
@@ -37,6 +43,11 @@ class TaskState:
     started_at: str | None = None
     finished_at: str | None = None
     events: Many[TaskEvent] = ()
+
+    @property
+    def was_started(self) -> bool:
+        """Whether it runs, or ever ran."""
+        return self.state == "running" or not (self.started_at or _NEVER).startswith(_NEVER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)

@@ -132,6 +132,17 @@ class ReadinessGate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class Toleration:
+    """A taint that a Pod bears, for a time or for ever; an empty key or effect stands for all."""
+
+    key: Text = ""
+    operator: Text = ""
+    value: Text = ""
+    effect: Text = ""
+    toleration_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
 class PodSpec:
     """The part of a Pod's spec that a translation reads."""
 
@@ -144,6 +155,7 @@ class PodSpec:
     host_network: bool = False
     hostname: Text = ""
     readiness_gates: Many[ReadinessGate] = ()
+    tolerations: Many[Toleration] = ()
     runtime_class_name: Text = ""
     service_account_name: Text = ""
 

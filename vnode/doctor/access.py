@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from translators.pod_to_job import permit
+
 #: What a run needs in every Nomad namespace that it uses, and what does not work without.
 CAPABILITIES: Mapping[str, str] = {
     "list-jobs": "following jobs",
@@ -16,7 +18,15 @@ CAPABILITIES: Mapping[str, str] = {
     "submit-job": "starting and stopping Pods",
     "alloc-lifecycle": "ending containers early",
     "read-fs": "kubectl logs",
+    "variables:list": "knowing what may start",
+    "variables:write": "starting Pods of restartPolicy Never",
+    "variables:destroy": "keeping them from starting again",
 }
+#: The paths of our variables, see `translators.pod_to_job.permit`.
+VARIABLES = f"{permit.PREFIX}*"
+
+_OF_VARIABLES = "variables:"
+
 #: For clients: the capacity of the Node.
 NODE_READ = "node:read"
 
@@ -59,7 +69,7 @@ def access(rules: Iterable[Mapping[str, Any]]) -> Access:
     agents: list[str] = []
     for each in rules:
         for stated in each.get("Namespaces") or ():
-            capabilities = frozenset(stated.get("Capabilities") or ())
+            capabilities = frozenset(stated.get("Capabilities") or ()) | _on_variables(stated.get("Variables") or {})
             namespaces[stated["Name"]] = namespaces.get(stated["Name"], frozenset()) | capabilities
         nodes.append((each.get("Node") or {}).get("Policy", ""))
         agents.append((each.get("Agent") or {}).get("Policy", ""))
@@ -70,7 +80,17 @@ def rule(capability: str, namespace: str) -> str:
     """The rule of a policy that grants it."""
     if capability == NODE_READ:
         return 'node { policy = "read" }'
+    if capability.startswith(_OF_VARIABLES):
+        held = f'path "{VARIABLES}" {{ capabilities = ["{capability.removeprefix(_OF_VARIABLES)}"] }}'
+        return f'namespace "{namespace}" {{ variables {{ {held} }} }}'
     return f'namespace "{namespace}" {{ capabilities = ["{capability}"] }}'
+
+
+def _on_variables(stated: Mapping[str, Any]) -> frozenset[str]:
+    """What the closest of the paths that cover ours grants."""
+    paths = [each for each in stated.get("Paths") or () if fnmatchcase(VARIABLES, each.get("PathSpec", ""))]
+    closest: Mapping[str, Any] = max(paths, key=lambda each: len(each["PathSpec"]), default={})
+    return frozenset(_OF_VARIABLES + name for name in closest.get("Capabilities") or ())
 
 
 def _covered(wanted: str, held: frozenset[str]) -> bool:

@@ -1,7 +1,8 @@
 """Finding out by trying which capabilities a token has, where its policies cannot be read (a workload identity).
 
 Requests are those of a run, and none changes anything: a list, a job that does not exist, the plan of a job that is
-never registered (a valid one, for Nomad validates before it looks at rights), files of an allocation, and a signal
+never registered (a valid one, for Nomad validates before it looks at rights), a variable that is written only if it is
+there, files of an allocation, and a signal
 to a task that does not exist. The last three need an allocation, for Nomad looks for that first.
 """
 
@@ -12,8 +13,12 @@ from typing import Any
 from vnode.errors import Denied, PeerError, Unavailable
 from vnode.nomad.client import JOB_PREFIX, NomadClient
 from vnode.nomad.transport import Transport
+from vnode.nomad.variables import NomadVariables
 
 _NOTHING = f"{JOB_PREFIX}doctor"
+_NO_VARIABLE = f"nomad/jobs/{_NOTHING}/doctor"
+#: The index that no variable has: it is not written.
+_NEVER = 1
 _NO_TASK = "vnode-doctor-is-no-task"
 
 Verdicts = Mapping[str, bool | None]
@@ -21,11 +26,14 @@ Verdicts = Mapping[str, bool | None]
 
 async def probe(transport: Transport, namespace: str) -> Verdicts:
     """Whether each capability is granted in the namespace, None where it does not show."""
-    client = NomadClient(transport)
+    client, variables = NomadClient(transport), NomadVariables(transport)
     verdicts = {
         "list-jobs": await _verdict(client.jobs(namespace, _NOTHING)),
         "read-job": await _verdict(client.job(namespace, _NOTHING)),
         "submit-job": await _verdict(_plan(transport, namespace)),
+        "variables:list": await _verdict(variables.paths(namespace, _NO_VARIABLE)),
+        "variables:write": await _verdict(variables.create(namespace, _NO_VARIABLE, {"a": "b"}, index=_NEVER)),
+        "variables:destroy": await _verdict(variables.delete(namespace, _NO_VARIABLE)),
     }
     allocation = await _any_allocation(transport, namespace)
     if allocation is None:

@@ -40,19 +40,15 @@ class PodWriter:
         except NotFound:
             return None
 
-    async def delete(self, namespace: str, name: str, uid: str) -> None:
-        """DELETE an ended Pod without grace.
+    async def delete(self, namespace: str, name: str, uid: str, *, grace: int | None = 0) -> None:
+        """DELETE a Pod: without grace one that ended, with None one that shall end in its own grace period.
 
         Returns when there is nothing left to ask for: also when the Pod is gone (404) or replaced by another one of
         its name (409 on the UID). A return does not mean that the object is gone: finalizers may hold it, so wait for
         DELETED and do not repeat this meanwhile.
         """
-        body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "gracePeriodSeconds": 0,
-            "preconditions": {"uid": uid},
-        }
+        given = {} if grace is None else {"gracePeriodSeconds": grace}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", **given, "preconditions": {"uid": uid}}
         try:
             await self._connection.request("DELETE", _path(namespace, name), body=encode(body))
         except (NotFound, Conflict):

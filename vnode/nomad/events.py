@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from translators.records.allocations import Allocation, Client, Evaluation
+from translators.records.allocations import GONE, Allocation, Client, Evaluation
 from translators.records.base import NOMAD, Many
 
 Topic = Literal["Allocation", "Evaluation", "Node"]
@@ -77,7 +77,7 @@ def is_heartbeat(line: bytes) -> bool:
 def decode(line: bytes) -> tuple[int, list[Record]]:
     """The Raft index of a line and what changed with it, in order; raises NotAnEvent.
 
-    A client that was deregistered is shown as down: it is in no list any more.
+    A client that was deregistered is shown as gone: it is in no list any more.
     """
     try:
         decoded = _LINE.validate_json(line)
@@ -95,4 +95,4 @@ def _record(event: _AllocationEvent | _EvaluationEvent | _ClientEvent) -> Record
             return event.payload.evaluation
         case _ClientEvent():
             client = event.payload.node
-            return replace(client, status="down") if event.type == "NodeDeregistration" else client
+            return replace(client, status=GONE) if event.type == "NodeDeregistration" else client

@@ -42,6 +42,21 @@ class FileInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class VariableStub:
+    """A variable as a list shows it, without its items."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class Variable:
+    """A variable; its items may be secret and are in no `repr`."""
+
+    path: str
+    items: Annotated[dict[str, str], Field(repr=False)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class NamespaceStub:
     """A Nomad namespace as a list shows it."""
 

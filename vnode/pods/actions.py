@@ -55,6 +55,28 @@ class DeletePod:
 
 
 @dataclass(frozen=True, slots=True)
+class EvictPod:
+    """Ask for the Pod's deletion with its own grace, as the taint controller does for a Node that is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Let one allocation of a Pod that runs once start, see `translators.pod_to_job.permit`."""
+
+    namespace: str
+    job: JobId
+    allocation: AllocationId
+
+
+@dataclass(frozen=True, slots=True)
+class Forbid:
+    """Withdraw the permit: nothing of the Pod is started from now on."""
+
+    namespace: str
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Record an Event about the Pod."""
 
@@ -105,6 +127,9 @@ Action = (
     | Kill
     | PatchStatus
     | DeletePod
+    | EvictPod
+    | Permit
+    | Forbid
     | Note
     | Remember
     | ConfirmAbsence

@@ -16,6 +16,7 @@ from translators.allocation_to_status import EventNote
 from translators.container_id import ContainerId, LogPosition
 from translators.errors import Finding
 from translators.identity import owner_of
+from translators.pod_to_job import permit
 from translators.records.allocations import Allocation, Evaluation
 from translators.records.jobs import Job, JobId, JobRegistration, JobStub
 from translators.records.pods import Pod, PodUid
@@ -24,7 +25,7 @@ from vnode.metrics import Metrics
 from vnode.nomad.errors import NamespaceMissing
 from vnode.pods import actions
 from vnode.pods.actions import Action, Decision
-from vnode.pods.decide import Circumstances, decide
+from vnode.pods.decide import Circumstances, decide, decide_orphan
 from vnode.pods.queue import KeyedQueue
 from vnode.view.observation import JobFacts, Observation
 from vnode.view.view import View
@@ -49,8 +50,8 @@ class PodApi(Protocol):
     async def patch_status(self, namespace: str, name: str, body: Mapping[str, Any]) -> Pod:
         """Patch the status and return the Pod as the API holds it now."""
 
-    async def delete(self, namespace: str, name: str, uid: str) -> None:
-        """Delete with grace period 0; a Pod that is gone already is fine."""
+    async def delete(self, namespace: str, name: str, uid: str, *, grace: int | None) -> None:
+        """Delete with a grace period, or with the Pod's own; a Pod that is gone already is fine."""
 
     async def get(self, namespace: str, name: str) -> Pod | None:
         """Read the Pod."""
@@ -79,6 +80,16 @@ class JobApi(Protocol):
 
     async def job_evaluations(self, namespace: str, job_id: str) -> list[Evaluation]:
         """Read the evaluations of the job."""
+
+
+class VariableApi(Protocol):
+    """What the reconciler asks of Nomad's variables."""
+
+    async def create(self, namespace: str, path: str, items: Mapping[str, str]) -> None:
+        """Write the variable; Conflict if it exists."""
+
+    async def delete(self, namespace: str, path: str) -> None:
+        """Remove the variable; fine if it is gone."""
 
 
 class Events(Protocol):
@@ -111,6 +122,7 @@ class Peers:
 
     pods: PodApi
     jobs: JobApi
+    variables: VariableApi
     events: Events
     logs: LogMeter
     link: Link
@@ -176,12 +188,18 @@ class Reconciler:
         """Look at one UID, decide, and do what was decided."""
         self._queue.forget_due(uid)
         observation = self._view.observation(uid)
+        if observation.pod is None and observation.job is None:
+            await self._carry_out(decide_orphan(observation), observation)
+            return
         circumstances = self._circumstances(_namespace(observation))
         if isinstance(circumstances, str):
             if circumstances and observation.pod is not None:
                 self._peers.events.record(observation.pod, _unavailable(f"{circumstances}; {_WAY_OUT}"))
             return
-        decision = decide(observation, circumstances, self._now())
+        await self._carry_out(decide(observation, circumstances, self._now()), observation)
+
+    async def _carry_out(self, decision: Decision, observation: Observation) -> None:
+        uid = observation.uid
         self._tell(observation, decision)
         self._metrics.rounds.inc()
         for action in decision.actions:
@@ -199,7 +217,7 @@ class Reconciler:
         kinds = [type(action).__name__ for action in decision.actions]
         _log.debug(decision.why, uid=observation.uid, actions=kinds)
 
-    async def _perform(self, action: Action, observation: Observation) -> None:  # noqa: C901 - one arm an action
+    async def _perform(self, action: Action, observation: Observation) -> None:  # noqa: C901, PLR0912 - one arm an action
         uid, view, peers = observation.uid, self._view, self._peers
         match action:
             case actions.Register(job):
@@ -216,8 +234,16 @@ class Reconciler:
                 await self._patch(observation, body, failed_for)
             case actions.DeletePod():
                 pod = _pod(observation)
-                await peers.pods.delete(pod.metadata.namespace, pod.metadata.name, uid)
+                await peers.pods.delete(pod.metadata.namespace, pod.metadata.name, uid, grace=0)
                 view.remember(uid, deleted=True)
+            case actions.EvictPod():
+                pod = _pod(observation)
+                await peers.pods.delete(pod.metadata.namespace, pod.metadata.name, uid, grace=None)
+            case actions.Permit():
+                await self._permit(action, observation)
+            case actions.Forbid(namespace, job_id):
+                await peers.variables.delete(namespace, permit.path(job_id))
+                view.jobs.fold_permit(uid, "")
             case actions.Note(event):
                 peers.events.record(_pod(observation), event)
             case actions.Remember(changes):
@@ -262,6 +288,19 @@ class Reconciler:
         self._view.jobs.fold(
             JobFacts(id=JobId(job.id), namespace=job.namespace, identity=identity, modify_index=reply.job_modify_index)
         )
+
+    async def _permit(self, action: actions.Permit, observation: Observation) -> None:
+        items = {permit.ALLOCATION: action.allocation}
+        try:
+            await self._peers.variables.create(action.namespace, permit.path(action.job), items)
+        except Conflict:
+            # Written already, and the answer was lost; were it for another allocation, this one would never start.
+            _log.info("a permit is there already", uid=observation.uid, allocation=action.allocation)
+        except Denied as error:
+            self._peers.events.record(_pod(observation), _unavailable(f"{error}; {_WAY_OUT}"))
+            self._peers.link.denied(error)
+            raise
+        self._view.jobs.fold_permit(observation.uid, action.namespace)
 
     async def _kill(self, action: actions.Kill, observation: Observation) -> None:
         try:

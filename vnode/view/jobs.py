@@ -1,6 +1,6 @@
 """The Nomad jobs that are ours, with their allocations and evaluations."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from translators.identity import JobIdentity, owner_of, uid_of
@@ -33,6 +33,7 @@ class JobStore:
         self._jobs: dict[PodUid, JobFacts] = {}
         self._allocations: dict[PodUid, dict[AllocationId, Allocation]] = {}
         self._evaluations: dict[PodUid, Evaluation] = {}
+        self._permits: dict[PodUid, str] = {}
         self._folds: dict[PodUid, int] = {}
         self._fold = 0
         self._read_at: dict[PodUid, float] = {}
@@ -59,6 +60,34 @@ class JobStore:
     def evaluation(self, uid: PodUid) -> Evaluation | None:
         """The newest evaluation of this Pod's job."""
         return self._evaluations.get(uid)
+
+    def permit(self, uid: PodUid) -> str:
+        """The Nomad namespace of this Pod's permit (see `translators.pod_to_job.permit`), empty while it has none."""
+        return self._permits.get(uid, "")
+
+    def replace_permits(self, namespace: str, uids: Collection[PodUid], *, since: int) -> None:
+        """Take over the complete list of one namespace that was asked for at `since` (see `mark`)."""
+        newer = {uid for uid, fold in self._folds.items() if fold > since}
+        kept = {uid: at for uid, at in self._permits.items() if at != namespace or uid in newer}
+        self._permits = {**{uid: namespace for uid in uids if uid not in newer}, **kept}
+        for uid in uids:
+            if uid in self._jobs or self._expects(uid):
+                self._changed(uid)
+
+    def fold_permit(self, uid: PodUid, namespace: str) -> None:
+        """Remember that we wrote the permit, or with an empty namespace that we removed it."""
+        self._fold += 1
+        self._folds[uid] = self._fold
+        if namespace:
+            self._permits[uid] = namespace
+        else:
+            self._permits.pop(uid, None)
+
+    def on_clients(self, clients: Collection[str]) -> list[PodUid]:
+        """The Pods with an allocation on one of these clients."""
+        return [
+            uid for uid, known in self._allocations.items() if any(each.node_id in clients for each in known.values())
+        ]
 
     def take_read_at(self, uid: PodUid) -> float | None:
         """When the first line was read that no status tells of yet, monotonic seconds; asking forgets it."""

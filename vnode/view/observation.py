@@ -37,15 +37,18 @@ class Removal:
 class Memory:
     """What we did and met with a Pod since we started; losing it costs repeats, never harm.
 
-    `attempts` counts placements that came to nothing, `killed` names tasks that were sent SIGKILL, `positions`
-    holds by task the containerID, with its log position, of the run that began last, and `reread_at` is the
-    index of the evaluation for which the job was read anew. `told` counts by allocation and task the failed starts
-    that Events were recorded for.
+    `attempts` counts placements that came to nothing, `evicted` says that the Pod's deletion was asked for,
+    `missing_at` is when the job of a Pod that ran was found to be gone, `killed` names tasks that were sent SIGKILL,
+    `positions` holds by task the containerID, with its log position, of the run that began last, and `reread_at` is
+    the index of the evaluation for which the job was read anew. `told` counts by allocation and task the failed
+    starts that Events were recorded for.
     """
 
     refusal: Finding | None = None
     attempts: int = 0
     deleted: bool = False
+    evicted: bool = False
+    missing_at: datetime | None = None
     killed: frozenset[tuple[AllocationId, str]] = frozenset()
     positions: Mapping[str, str] = field(default_factory=dict)
     reread_at: int = 0
@@ -66,7 +69,9 @@ class Observation:
     """One Pod, or its absence, with everything that belongs to it.
 
     `allocations` are those of its job, oldest first. `predecessor` is the job of an earlier Pod of the same
-    name that may still run. `absent` says that the API was asked and knows no such Pod.
+    name that may still run. `absent` says that the API was asked and knows no such Pod. `permit` is the Nomad
+    namespace of its permit, empty while it has none. An allocation that is lost while its client may come back is
+    `unknown` here: what it was told to run may run.
     """
 
     uid: PodUid
@@ -78,6 +83,7 @@ class Observation:
     evaluation: Evaluation | None = None
     predecessor: JobId | None = None
     host_ip: str = ""
+    permit: str = ""
     memory: Memory = field(default_factory=Memory)
     owner_history: OwnerHistory = field(default_factory=OwnerHistory)
 

@@ -1,11 +1,12 @@
 """The view: both sides as far as we know them, and the observation of one Pod out of it."""
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from translators.identity import JobIdentity
+from translators.records.allocations import GONE, Allocation
 from translators.records.jobs import JobId
 from translators.records.pods import Pod, PodUid
 from vnode.view.clients import ClientStore
@@ -14,6 +15,8 @@ from vnode.view.observation import Memory, Observation, OwnerHistory
 from vnode.view.pods import PodStore
 
 _Name = tuple[str, str]
+_LOST = "lost"
+_TOLD = frozenset({"ready", GONE})
 
 
 class View:
@@ -41,7 +44,7 @@ class View:
         self._forgotten = forgotten
         self.pods = PodStore(self._changed, clock)
         self.jobs = JobStore(changed=self._changed, is_ours=self.is_ours, expects=lambda uid: uid in self.pods)
-        self.clients = ClientStore(capacity_changed)
+        self.clients = ClientStore(capacity_changed, self._clients_turned)
         self._names: dict[_Name, set[PodUid]] = {}
         self._named: dict[PodUid, _Name] = {}
         self._memories: dict[PodUid, Memory] = {}
@@ -57,7 +60,7 @@ class View:
         """One Pod, or its absence, at this moment."""
         pod, job = self.pods.get(uid), self.jobs.get(uid)
         memory = self._memories.get(uid, Memory())
-        allocations = self.jobs.allocations(uid)
+        allocations = self._allocations(uid)
         return Observation(
             uid=uid,
             pod=pod,
@@ -68,6 +71,7 @@ class View:
             evaluation=self.jobs.evaluation(uid),
             predecessor=self._predecessor(pod),
             host_ip=self.clients.address(allocations[-1].node_id) if allocations else "",
+            permit=self.jobs.permit(uid),
             memory=memory,
             owner_history=self.owner_history(pod, memory.refusal.reason if memory.refusal else ""),
         )
@@ -133,7 +137,26 @@ class View:
         return None
 
     def _is_over(self, uid: PodUid) -> bool:
-        return Observation(uid=uid, job=self.jobs.get(uid), allocations=self.jobs.allocations(uid)).is_over
+        return Observation(uid=uid, job=self.jobs.get(uid), allocations=self._allocations(uid)).is_over
+
+    def _allocations(self, uid: PodUid) -> tuple[Allocation, ...]:
+        """A client that was lost is ready again only after it told what became of its allocations.
+
+        Source: nomad/node_endpoint.go UpdateStatus. One that is gone will never tell.
+        """
+        found = self.jobs.allocations(uid)
+        if all(each.client_status != _LOST for each in found):
+            return found
+        return tuple(
+            replace(each, client_status="unknown")
+            if each.client_status == _LOST and self.clients.status(each.node_id) not in _TOLD
+            else each
+            for each in found
+        )
+
+    def _clients_turned(self, clients: Collection[str]) -> None:
+        for uid in self.jobs.on_clients(clients):
+            self._changed(uid)
 
 
 def _controller(pod: Pod | None) -> str:

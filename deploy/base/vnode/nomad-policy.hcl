@@ -7,10 +7,24 @@
 
 namespace "default" {
   capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "read-fs"]
+
+  # Whether a Pod that runs once may start is a variable; it holds nothing but an allocation's ID.
+  variables {
+    path "nomad/jobs/vk-*" {
+      capabilities = ["list", "write", "destroy"]
+    }
+  }
 }
 
 namespace "k8s-*" {
   capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "read-fs"]
+
+  # Whether a Pod that runs once may start is a variable; it holds nothing but an allocation's ID.
+  variables {
+    path "nomad/jobs/vk-*" {
+      capabilities = ["list", "write", "destroy"]
+    }
+  }
 }
 
 node {

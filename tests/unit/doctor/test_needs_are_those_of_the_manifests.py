@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from vnode.doctor.access import CAPABILITIES
+from vnode.doctor.access import CAPABILITIES, VARIABLES
 from vnode.doctor.rights import CLIENT_AUTHORITY, RIGHTS, Right
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "base" / "vnode"
@@ -41,9 +41,11 @@ def test_the_one_right_that_a_role_of_the_cluster_grants() -> None:
 
 
 def test_capabilities_in_nomad() -> None:
-    lists = re.findall(r"capabilities = \[(.*)\]", POLICY)
+    lists = [set(re.findall(r'"([a-z-]+)"', each)) for each in re.findall(r"capabilities = \[(.*)\]", POLICY)]
     assert lists
-    assert all(set(re.findall(r'"([a-z-]+)"', each)) == set(CAPABILITIES) for each in lists)
+    for of_namespace, of_variables in zip(lists[::2], lists[1::2], strict=True):
+        assert of_namespace | {f"variables:{name}" for name in of_variables} == set(CAPABILITIES)
+    assert set(re.findall(r'path "(.*)"', POLICY)) == {VARIABLES}
 
 
 def test_the_policy_reads_clients_and_grants_nothing_beside() -> None:

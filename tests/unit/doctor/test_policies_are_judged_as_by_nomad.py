@@ -51,3 +51,20 @@ def test_capabilities_that_are_missing(policies: list[dict[str, Any]], lacking: 
 def test_who_reads_clients_and_agents(policies: list[str], reads: object) -> None:
     held = access([rules(node=policy, agent=policy) for policy in policies])
     assert (held.node_read, held.agent_read) == (reads, reads)
+
+
+@pytest.mark.parametrize(
+    ("paths", "lacking"),
+    [
+        ({"nomad/jobs/vk-*": ["list", "write", "destroy"]}, NOTHING),
+        ({"*": ["list", "read", "write", "destroy"]}, NOTHING),
+        ({"nomad/jobs/vk-*": ["list"], "nomad/*": ["write", "destroy"]}, ("variables:write", "variables:destroy")),
+        ({"elsewhere/*": ["list", "write", "destroy"]}, ("variables:list", "variables:write", "variables:destroy")),
+        ({}, ("variables:list", "variables:write", "variables:destroy")),
+    ],
+)
+def test_variables_are_judged_by_the_closest_path(paths: dict[str, list[str]], lacking: tuple[str, ...]) -> None:
+    variables = {"Paths": [{"PathSpec": path, "Capabilities": held} for path, held in paths.items()]}
+    held = [name for name in ALL if not name.startswith("variables:")]
+    policy = {"Namespaces": [{"Name": "default", "Capabilities": held, "Variables": variables if paths else None}]}
+    assert access([policy]).lacking("default") == lacking

@@ -2,7 +2,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.unit.view.objects import allocation, evaluation, pod, stub, view
+from tests.unit.view.objects import Notified, allocation, evaluation, pod, stub, view
 from translators.records.allocations import (
     AllocatedCpu,
     AllocatedMemory,
@@ -19,6 +19,7 @@ from translators.records.pods import PodUid
 from vnode.errors import Denied, NotFound, Unavailable
 from vnode.following import ClientsSink, Link, NamespaceSink, namespaces_in_use
 from vnode.nomad.client import NomadClient
+from vnode.nomad.variables import NomadVariables
 from vnode.view.neighbours import NeighbourStore, Use
 from vnode.view.view import View
 
@@ -30,11 +31,19 @@ class FakeNomad:
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
-        self.read: list[str] = []
+        self.asked: list[str] = []
 
     @property
     def client(self) -> NomadClient:
         return cast("NomadClient", self)
+
+    @property
+    def variables(self) -> NomadVariables:
+        return cast("NomadVariables", self)
+
+    async def paths(self, _: str, prefix: str) -> list[str]:
+        assert prefix == "nomad/jobs/vk-"
+        return list(self.answers.get("paths", []))
 
     async def jobs(self, namespace: str) -> list[JobStub]:
         found = self.answers.get("jobs", [])
@@ -45,7 +54,7 @@ class FakeNomad:
         return list(self.answers.get("allocations", []))
 
     async def allocation(self, identifier: str) -> Allocation:
-        self.read.append(identifier)
+        self.asked.append(identifier)
         return cast("Allocation", self.answers["whole"])
 
     async def namespaces(self) -> list[str]:
@@ -55,7 +64,7 @@ class FakeNomad:
         return list(self.answers["clients"])
 
     async def client_(self, identifier: str) -> Client:
-        self.read.append(identifier)
+        self.asked.append(identifier)
         found = self.answers["whole"]
         if isinstance(found, Exception):
             raise found
@@ -82,7 +91,7 @@ def used(identifier: str, *, mhz: int, status: str = "running", network: str = "
 
 def sink(nomad: FakeNomad, seen: View, neighbours: NeighbourStore | None = None) -> NamespaceSink:
     others = neighbours or NeighbourStore(lambda: None)
-    return NamespaceSink("default", nomad.client, seen, others, changed=lambda: None)
+    return NamespaceSink("default", nomad.client, nomad.variables, seen, others, changed=lambda: None)
 
 
 async def test_a_list_replaces_what_is_known_of_the_namespace() -> None:
@@ -109,7 +118,7 @@ async def test_the_address_of_a_bridge_is_read_once_and_not_again() -> None:
     follower = sink(nomad, seen)
     await follower.resync()
     await follower.resync()
-    assert nomad.read == ["a1"]
+    assert nomad.asked == ["a1"]
     status = seen.observation(U1).allocations[0].network_status
     assert status is not None
     assert status.address == "172.26.64.3"
@@ -147,6 +156,7 @@ def test_pods_are_looked_at_once_the_namespace_is_known() -> None:
     follower = NamespaceSink(
         "default",
         FakeNomad().client,
+        FakeNomad().variables,
         view(),
         NeighbourStore(lambda: None),
         changed=lambda: completions.append("x"),
@@ -187,6 +197,7 @@ def test_a_namespace_that_is_denied_says_so_until_it_is_not() -> None:
     follower = NamespaceSink(
         "k8s-x",
         FakeNomad().client,
+        FakeNomad().variables,
         view(),
         NeighbourStore(lambda: None),
         changed=lambda: changes.append(follower.problem),
@@ -255,3 +266,14 @@ async def test_only_namespaces_with_our_jobs_are_in_use() -> None:
     found = await namespaces_in_use(FakeNomad(jobs=jobs).client, view().is_ours, "k8s-{namespace}")
     assert found == ["k8s-a"]
     assert await namespaces_in_use(FakeNomad(jobs=jobs).client, view().is_ours, "batch") == ["batch"]
+
+
+async def test_permits_are_known_and_those_of_strangers_not_looked_at() -> None:
+    paths = [*(f"nomad/jobs/vk-u{number}/pod" for number in (1, 2, 3)), "nomad/jobs/vk-u4/pod/task"]
+    nomad, notified = FakeNomad(jobs=[stub("u1"), stub("u2", cluster="c2")], paths=paths), Notified()
+    seen = view(notified)
+    seen.pods.apply(pod("u3", name="other"))
+    notified.take()
+    await sink(nomad, seen).resync()
+    assert notified.take() == {"u1", "u3"}
+    assert [bool(seen.observation(PodUid(uid)).permit) for uid in ("u1", "u3", "u4")] == [True, True, False]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translators.records.allocations import Allocation, Client, Evaluation
+from translators.records.allocations import GONE, Allocation, Client, Evaluation
 from vnode.nomad.events import NotAnEvent, decode, is_heartbeat
 from vnode.nomad.lines import LineSplitter, LineTooLong
 
@@ -69,10 +69,10 @@ def test_the_topic_decides_what_an_event_holds() -> None:
     )
 
 
-def test_a_deregistered_client_is_down() -> None:
+def test_a_deregistered_client_is_gone() -> None:
     event = {"Topic": "Node", "Type": "NodeDeregistration", "Payload": {"Node": {"ID": "n", "Status": "ready"}}}
     line = json.dumps({"Index": 3, "Events": [event]}).encode()
-    assert decode(line) == (3, [Client(id="n", status="down")])
+    assert decode(line) == (3, [Client(id="n", status=GONE)])
 
 
 @pytest.mark.parametrize(

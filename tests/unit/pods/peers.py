@@ -24,7 +24,14 @@ class Script:
         self.calls: list[tuple[Any, ...]] = []
 
     def peers(self) -> Peers:
-        return Peers(pods=_Pods(self), jobs=_Jobs(self), events=_Events(self), logs=_Logs(self), link=_Link(self))
+        return Peers(
+            pods=_Pods(self),
+            jobs=_Jobs(self),
+            variables=_Variables(self),
+            events=_Events(self),
+            logs=_Logs(self),
+            link=_Link(self),
+        )
 
     def ask(self, call: str, *arguments: object, default: Any = None) -> Any:
         self.calls.append((call, *arguments))
@@ -53,8 +60,8 @@ class _Pods:
         assert isinstance(found, Pod)
         return found
 
-    async def delete(self, namespace: str, name: str, uid: str) -> None:
-        self._script.ask("delete", namespace, name, uid)
+    async def delete(self, namespace: str, name: str, uid: str, *, grace: int | None) -> None:
+        self._script.ask("delete" if grace == 0 else "evict", namespace, name, uid)
 
     async def get(self, namespace: str, name: str) -> Pod | None:
         found = self._script.ask("get", namespace, name)
@@ -93,6 +100,17 @@ class _Jobs:
 
     async def job_evaluations(self, namespace: str, job_id: str) -> list[Evaluation]:
         return list(self._script.ask("job_evaluations", namespace, job_id, default=[]))
+
+
+class _Variables:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def create(self, namespace: str, path: str, items: Mapping[str, str]) -> None:
+        self._script.ask("create variable", namespace, path, dict(items))
+
+    async def delete(self, namespace: str, path: str) -> None:
+        self._script.ask("delete variable", namespace, path)
 
 
 class _Events:

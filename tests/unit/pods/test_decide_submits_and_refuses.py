@@ -6,7 +6,7 @@ import pytest
 from tests.unit.pods.observations import NOW, RUNNING, circumstances, observation, pod
 from translators.errors import Finding
 from translators.records.jobs import JobId
-from vnode.pods.actions import Note, PatchStatus, Register, Remember
+from vnode.pods.actions import Forbid, Note, PatchStatus, Register, Remember
 from vnode.pods.decide import decide
 from vnode.view.observation import Memory, OwnerHistory
 
@@ -34,17 +34,27 @@ def test_a_pod_waits_for_its_predecessor_and_says_so_once() -> None:
 
 def test_a_pod_that_runs_once_is_not_run_twice_when_its_job_is_gone() -> None:
     decision = decide(observation(pod(policy="Never", status=RUNNING)), circumstances(), NOW)
-    (action,) = decision.actions
+    action, note = decision.actions
     assert isinstance(action, PatchStatus)
-    assert action.body["status"]["phase"] == "Failed"
+    assert isinstance(note, Note)
+    assert (action.body["status"]["phase"], note.event.reason) == ("Failed", "NomadJobMissing")
     state = action.body["status"]["containerStatuses"][0]["state"]["terminated"]
     assert (state["reason"], state["exitCode"]) == ("ContainerStatusUnknown", 137)
 
 
 @pytest.mark.parametrize("policy", ["Always", "OnFailure"])
-def test_other_pods_whose_job_is_gone_are_registered_anew(policy: str) -> None:
-    decision = decide(observation(pod(policy=policy, status=RUNNING)), circumstances(), NOW)
-    assert [type(action) for action in decision.actions] == [Register]
+def test_other_pods_whose_job_is_gone_are_registered_anew_when_the_first_run_must_have_ended(policy: str) -> None:
+    """Nomad forgets the tasks of a job that is removed; they run on for their grace."""
+    gone = observation(pod(policy=policy, status=RUNNING, grace=20))
+    found = decide(gone, circumstances(), NOW)
+    assert [type(action) for action in found.actions] == [Note, Remember]
+    assert found.wake_at == NOW + timedelta(seconds=20)
+    known = replace(gone, memory=Memory(missing_at=NOW))
+    waiting = decide(known, circumstances(), NOW + timedelta(seconds=19))
+    assert (waiting.actions, waiting.wake_at) == ((), NOW + timedelta(seconds=20))
+    again = decide(known, circumstances(), NOW + timedelta(seconds=20))
+    assert [type(action) for action in again.actions] == [Register, Remember]
+    assert again.actions[1] == Remember({"missing_at": None})
 
 
 @pytest.mark.parametrize("owner", ["", "Job"])
@@ -108,3 +118,9 @@ def test_a_warning_is_told_with_the_submission() -> None:
     assert isinstance(note, Note)
     assert "did you mean 'driver'" in note.event.message
     assert isinstance(register, Register)
+
+
+def test_a_permit_that_outlived_its_job_is_withdrawn() -> None:
+    decision = decide(observation(pod(policy="Never"), permit="default"), circumstances(), NOW)
+    assert decision.actions == (Forbid("default", JobId("vk-0000-1")),)
+    assert decision.wake_at == NOW

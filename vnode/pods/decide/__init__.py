@@ -13,7 +13,7 @@ from vnode.pods.decide.circumstances import Circumstances
 from vnode.pods.decide.look import Look, Rule
 from vnode.view.observation import Observation
 
-__all__ = ["RULES", "Circumstances", "Rules", "decide"]
+__all__ = ["RULES", "Circumstances", "Rules", "decide", "decide_orphan"]
 
 _NOTHING = Decision("nothing is to be done")
 
@@ -36,10 +36,7 @@ def decide(observation: Observation, circumstances: Circumstances, now: datetime
     """Say what is to be done about one Pod now; the same observation always gives the same answer."""
     pod = observation.pod
     if pod is None:
-        for rule in rules.orphaned:
-            if (decision := rule.judge(observation)) is not None:
-                return decision
-        return _NOTHING
+        return decide_orphan(observation, rules)
     if pod.metadata.deletion_timestamp is not None:
         table = rules.deleting
     elif pod.status.phase in {"Succeeded", "Failed"}:
@@ -51,5 +48,13 @@ def decide(observation: Observation, circumstances: Circumstances, now: datetime
     look = Look(observation, pod, circumstances, now)
     for each in table:
         if (decision := each.judge(look)) is not None:
+            return decision
+    return _NOTHING
+
+
+def decide_orphan(observation: Observation, rules: Rules = RULES) -> Decision:
+    """Say what is to be done about what a Pod left that the API does not hold; no circumstances matter."""
+    for rule in rules.orphaned:
+        if (decision := rule.judge(observation)) is not None:
             return decision
     return _NOTHING

@@ -4,7 +4,8 @@ A Pod that we saw leave is gone. One that a list merely lacks may be a Pod that 
 it by name before its job is touched.
 """
 
-from vnode.pods.actions import Action, ConfirmAbsence, Decision, Forget, Purge, Reread, Stop
+from translators.identity import job_id
+from vnode.pods.actions import Action, ConfirmAbsence, Decision, Forbid, Forget, Purge, Reread, Stop
 from vnode.pods.decide.look import Rule
 from vnode.pods.decide.termination import kill_all
 from vnode.view.observation import Observation
@@ -13,7 +14,7 @@ from vnode.view.observation import Observation
 def _forget(observation: Observation) -> Decision | None:
     if observation.job is not None:
         return None
-    return Decision("gone on both sides", (Forget(),))
+    return Decision("gone on both sides", (*_forbids(observation), Forget()))
 
 
 def _confirm_absence(observation: Observation) -> Decision | None:
@@ -27,7 +28,7 @@ def _remove(observation: Observation) -> Decision | None:
     job = observation.job
     if job is None or not observation.is_over:
         return None
-    return Decision("an ended job without a Pod", (Purge(job.namespace, job.id), Forget()))
+    return Decision("an ended job without a Pod", (*_forbids(observation), Purge(job.namespace, job.id), Forget()))
 
 
 def _stop(observation: Observation) -> Decision | None:
@@ -48,6 +49,10 @@ def _read(observation: Observation) -> Decision | None:
 def _kill(observation: Observation) -> Decision | None:
     kills = _kills_without_grace(observation)
     return Decision("its tasks were given no grace", kills) if kills else None
+
+
+def _forbids(observation: Observation) -> tuple[Action, ...]:
+    return (Forbid(observation.permit, job_id(observation.uid)),) if observation.permit else ()
 
 
 def _kills_without_grace(observation: Observation) -> tuple[Action, ...]:

@@ -4,15 +4,39 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from translators import container_id
-from translators.allocation_to_status import Stage, failed_status, pod_events, pod_status, status_patch
+from translators.allocation_to_status import (
+    EventNote,
+    Stage,
+    disruption,
+    failed_status,
+    pod_events,
+    pod_status,
+    status_patch,
+)
 from translators.errors import Finding, Refused
 from translators.pod_to_job import translate
 from translators.records.allocations import AllocationId
 from translators.records.pods import Pod, PodStatus
-from vnode.pods.actions import Action, Decision, MeasureLogs, Note, PatchStatus, Purge, Register, Remember, Reread, Stop
+from translators.tolerations import bears_a_lost_client
+from vnode.pods.actions import (
+    Action,
+    Decision,
+    EvictPod,
+    Forbid,
+    MeasureLogs,
+    Note,
+    PatchStatus,
+    Permit,
+    Purge,
+    Register,
+    Remember,
+    Reread,
+    Stop,
+)
 from vnode.pods.decide.circumstances import Circumstances, facts, retry_delay
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.refusal import refuse
+from vnode.pods.decide.submission import was_started
 from vnode.view.observation import Observation
 
 _STOPPED = Finding(
@@ -35,11 +59,74 @@ def _read_what_somebody_ended(look: Look) -> Decision | None:
 
 
 def _fail_what_somebody_stopped(look: Look) -> Decision | None:
-    """A Pod that was stopped before it had a place; one that had is told by its allocation."""
-    if not look.job.stopped or look.observation.allocations:
+    """A Pod that was stopped while it had no place; one that had is told by its allocation."""
+    if not look.job.stopped:
+        return None
+    if look.observation.allocations and not (look.observation.is_over and look.outcome.stage is Stage.PLACING):
         return None
     body = status_patch(look.pod, failed_status(look.pod, _STOPPED, look.now))
     return Decision("its job was stopped", () if body is None else (PatchStatus(body),))
+
+
+def _forbid_further_starts(look: Look) -> Decision | None:
+    """Withdraw the permit once everything has started, and where nothing shall."""
+    observation = look.observation
+    if not observation.permit:
+        return None
+    if not (look.job.stopped or observation.is_over or _everything_has_started(observation, look.pod)):
+        return None
+    return Decision("nothing of it is started again", (Forbid(observation.permit, look.job.id),), look.now)
+
+
+def _let_the_first_start(look: Look) -> Decision | None:
+    """Permit the start of a Pod that runs once, to its first allocation only."""
+    observation, pod = look.observation, look.pod
+    if pod.spec.restart_policy != "Never" or observation.permit or look.job.stopped or was_started(pod):
+        return None
+    if len(observation.allocations) != 1 or look.outcome.stage is not Stage.STARTING:
+        return None
+    first = observation.allocations[0]
+    if first.client_status != "pending" or first.desired_status != "run":
+        return None
+    return Decision("it may start", (Permit(look.job.namespace, look.job.id, AllocationId(first.id)),), look.now)
+
+
+def _keep_from_being_placed_again(look: Look) -> Decision | None:
+    """Stop a job in whose place Nomad starts another allocation, now or with any later evaluation.
+
+    That is what a Pod has come to that was drained or preempted, and of a Pod that runs once also one whose client was
+    lost before Nomad knew that it ran. One that is known to have run is left to its client, which may come back.
+    """
+    observation, job = look.observation, look.job
+    if job.stopped or not observation.allocations:
+        return None
+    once = look.pod.spec.restart_policy == "Never"
+    moved = once and (len(observation.allocations) > 1 or observation.allocations[0].desired_status != "run")
+    if not moved and look.outcome.stage is not Stage.STOPPED_BY_OTHER:
+        return None
+    return Decision("it is not placed again", (Stop(job.namespace, job.id),), look.now)
+
+
+def _evict_from_a_lost_client(look: Look) -> Decision | None:
+    """Let the Pod's controller replace it, after the time that the Pod bears the loss of its machine."""
+    if look.outcome.stage is not Stage.CLIENT_LOST or look.observation.memory.evicted:
+        return None
+    patience = bears_a_lost_client(look.pod)
+    if patience is None:
+        return None
+    allocations = look.observation.allocations
+    current = allocations[0] if look.pod.spec.restart_policy == "Never" else allocations[-1]
+    due = datetime.fromtimestamp(current.modify_time / 1e9, UTC) + patience
+    if look.now < due:
+        published = _publish(look)
+        return Decision(published.why, published.actions, min(due, published.wake_at or due))
+    client = current.node_name or current.node_id
+    message = f"Nomad has lost its client {client} for longer than the Pod tolerates ({patience.total_seconds():.0f} s)"
+    desired = pod_status(look.pod, facts(look.observation, look.pod, look.circumstances), look.now)
+    body = status_patch(look.pod, disruption(look.pod, desired, message, look.now))
+    told: tuple[Action, ...] = () if body is None else (PatchStatus(body),)
+    event = Note(EventNote("Warning", "NodeLost", f"{message}; it is deleted", ""))
+    return Decision("its client is lost for too long", (*told, EvictPod(), Remember({"evicted": True}), event))
 
 
 def _fail_what_can_never_start(look: Look) -> Decision | None:
@@ -140,6 +227,11 @@ def _is_measured(observation: Observation, allocation: str, task: str, run: int)
     return known is not None and (known.allocation, known.run) == (allocation, run)
 
 
+def _everything_has_started(observation: Observation, pod: Pod) -> bool:
+    tasks = observation.allocations[-1].task_states if observation.allocations else {}
+    return len(tasks) >= len(pod.spec.containers) and all(state.was_started for state in tasks.values())
+
+
 def _may_be_purged(observation: Observation) -> bool:
     """Whether somebody else ended the job and its allocations may be gone without an event."""
     evaluation = observation.evaluation
@@ -151,7 +243,11 @@ def _may_be_purged(observation: Observation) -> bool:
 RULES = (
     Rule("read what somebody ended", _read_what_somebody_ended),
     Rule("fail what somebody stopped", _fail_what_somebody_stopped),
+    Rule("forbid further starts", _forbid_further_starts),
+    Rule("let the first start", _let_the_first_start),
+    Rule("keep from being placed again", _keep_from_being_placed_again),
     Rule("fail what can never start", _fail_what_can_never_start),
     Rule("try again", _try_again),
+    Rule("evict from a lost client", _evict_from_a_lost_client),
     Rule("publish", _publish),
 )

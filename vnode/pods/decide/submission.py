@@ -1,10 +1,13 @@
 """A Pod without a job: it is admitted, refused, or has lost its job."""
 
+from datetime import timedelta
+
 from translators.allocation_to_status import EventNote, final_status, status_patch
 from translators.errors import Finding, Refused
+from translators.identity import job_id
 from translators.pod_to_job import translate
 from translators.records.pods import Pod
-from vnode.pods.actions import Action, Decision, Note, PatchStatus, Register, Remember
+from vnode.pods.actions import Action, Decision, Forbid, Note, PatchStatus, Register, Remember
 from vnode.pods.decide.circumstances import facts
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.refusal import refuse
@@ -16,9 +19,21 @@ def was_started(pod: Pod) -> bool:
     return any(container.container_id for container in pod.status.container_statuses)
 
 
+_MISSING = "NomadJobMissing"
+_REMOVED = "Its job was removed from Nomad, and not by Kubernetes"
+
+
 def _refuse_again(look: Look) -> Decision | None:
     refusal = look.observation.memory.refusal
     return None if refusal is None else refuse(look.observation, look.pod, refusal, look.circumstances, look.now)
+
+
+def _forbid_starts(look: Look) -> Decision | None:
+    """A permit that outlived its job, which somebody removed."""
+    observation = look.observation
+    if not observation.permit:
+        return None
+    return Decision("no job, no permit", (Forbid(observation.permit, job_id(look.pod.uid)),), look.now)
 
 
 def _never_again(look: Look) -> Decision | None:
@@ -26,7 +41,26 @@ def _never_again(look: Look) -> Decision | None:
     if pod.spec.restart_policy != "Never" or not was_started(pod):
         return None
     body = status_patch(pod, final_status(pod, facts(look.observation, pod, look.circumstances), look.now))
-    return Decision("the job of a Pod that runs once is gone", () if body is None else (PatchStatus(body),))
+    if body is None:
+        return Decision("the job of a Pod that runs once is gone")
+    gone = Note(EventNote("Warning", _MISSING, f"{_REMOVED}; a Pod that runs once is not started again", ""))
+    return Decision("the job of a Pod that runs once is gone", (PatchStatus(body), gone))
+
+
+def _wait_for_what_may_run_on(look: Look) -> Decision | None:
+    """Nomad forgets the tasks of a job that is removed at once; they run on for their grace, and not beside others."""
+    if not any(status.state.running is not None for status in look.pod.status.container_statuses):
+        return None
+    missing_at = look.observation.memory.missing_at
+    grace = timedelta(seconds=look.pod.spec.termination_grace_period_seconds)
+    if missing_at is None:
+        text = (
+            f"{_REMOVED}; it is registered anew in {grace.total_seconds():.0f} s, until when its containers may run on"
+        )
+        event = Note(EventNote("Warning", _MISSING, text, ""))
+        return Decision("its job is gone", (event, Remember({"missing_at": look.now})), look.now + grace)
+    due = missing_at + grace
+    return None if due <= look.now else Decision("its containers may run on without a job", wake_at=due)
 
 
 def _wait_for_predecessor(look: Look) -> Decision | None:
@@ -49,7 +83,8 @@ def _register(look: Look) -> Decision:
     except Refused as refused:
         return refuse(look.observation, look.pod, refused.finding, look.circumstances, look.now)
     warnings = _warnings(look.observation, translation.warnings)
-    return Decision("not submitted yet", (*warnings, Register(translation.job)))
+    found = () if look.observation.memory.missing_at is None else (Remember({"missing_at": None}),)
+    return Decision("not submitted yet", (*warnings, Register(translation.job), *found))
 
 
 def _warnings(observation: Observation, findings: tuple[Finding, ...]) -> tuple[Action, ...]:
@@ -59,9 +94,11 @@ def _warnings(observation: Observation, findings: tuple[Finding, ...]) -> tuple[
 
 
 RULES = (
+    Rule("forbid starts without a job", _forbid_starts),
     Rule("refuse again", _refuse_again),
     Rule("never run twice", _never_again),
     Rule("wait for the predecessor", _wait_for_predecessor),
+    Rule("wait for what may run on", _wait_for_what_may_run_on),
     Rule("wait for a client", _wait_for_clients),
     Rule("register", _register),
 )

@@ -7,9 +7,10 @@ an object never leaves before its tasks have ended, and never waits longer than 
 from datetime import datetime, timedelta
 
 from translators.allocation_to_status import EventNote, final_status, pod_status, status_patch
+from translators.identity import job_id
 from translators.records.allocations import AllocationId
 from translators.records.pods import Pod
-from vnode.pods.actions import Action, Decision, DeletePod, Kill, Note, PatchStatus, Reread, Stop
+from vnode.pods.actions import Action, Decision, DeletePod, Forbid, Kill, Note, PatchStatus, Reread, Stop
 from vnode.pods.decide.circumstances import facts
 from vnode.pods.decide.look import Look, Rule
 from vnode.view.observation import Observation
@@ -40,7 +41,8 @@ def _finish(look: Look) -> Decision | None:
         return None
     body = status_patch(pod, final_status(pod, facts(observation, pod, look.circumstances), look.now))
     status = () if body is None else (PatchStatus(body),)
-    return Decision("all tasks have ended", (*status, DeletePod()))
+    forbidden = (Forbid(observation.permit, job_id(pod.uid)),) if observation.permit else ()
+    return Decision("all tasks have ended", (*forbidden, *status, DeletePod()))
 
 
 def _stop(look: Look) -> Decision | None:

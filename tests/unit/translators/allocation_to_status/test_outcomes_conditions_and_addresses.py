@@ -59,6 +59,9 @@ def condition(status: PodStatus, kind: str) -> PodCondition:
     return next(each for each in status.conditions if each.type == kind)
 
 
+LOST = "alloc is lost since its node is down"
+
+
 @pytest.mark.parametrize(
     ("policy", "known", "stage"),
     [
@@ -83,7 +86,10 @@ def condition(status: PodStatus, kind: str) -> PodCondition:
             Stage.FINISHED,
         ),
         ("Always", facts(allocation("unknown", web=RUNNING)), Stage.CLIENT_LOST),
-        ("Never", facts(allocation("lost", web=RUNNING)), Stage.CLIENT_LOST),
+        ("Never", facts(allocation("unknown", web=RUNNING)), Stage.CLIENT_LOST),
+        ("Never", facts(allocation_of({"web": RUNNING}, "lost", **stopped(LOST))), Stage.STOPPED_BY_OTHER),
+        ("Never", facts(allocation_of({"web": PENDING}, "lost", **stopped(LOST))), Stage.STOPPED_BY_OTHER),
+        ("Always", facts(allocation_of({"web": RUNNING}, "lost", **stopped(LOST))), Stage.PLACING),
         ("Never", facts(allocation_of({"web": KILLED}, "complete", **stopped())), Stage.STOPPED_BY_OTHER),
         (
             "Always",
@@ -146,6 +152,15 @@ def test_an_end_from_outside_fails_the_pod(policy: str, end: dict[str, Any], rea
     status = pod_status(pod(policy), ended, NOW)
     assert (status.phase, status.reason) == ("Failed", reason)
     assert pod_status(pod(policy, deleting=True), ended, NOW).reason == ""
+
+
+def test_a_client_that_is_gone_fails_a_pod_that_runs_once_with_its_runs_unknown() -> None:
+    running = after(pod("Never"), facts(allocation(web=RUNNING)))
+    status = pod_status(running, facts(allocation_of({"web": RUNNING}, "lost", **stopped(LOST))), at(90))
+    ended = status.container_statuses[0].state.terminated
+    assert (status.phase, status.reason) == ("Failed", "NodeLost")
+    assert ended is not None
+    assert (ended.reason, ended.exit_code) == ("ContainerStatusUnknown", 137)
 
 
 def test_a_lost_client_takes_readiness_and_nothing_else() -> None:

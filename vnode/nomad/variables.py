@@ -1,0 +1,52 @@
+"""Nomad's variables: what we hand to tasks beside their job.
+
+Their items may be secret: they are in no error, and the answer to a write, which repeats them, is not read.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
+
+from vnode.errors import Unavailable
+from vnode.nomad.client import PAGE
+from vnode.nomad.records import Variable, VariableStub
+from vnode.nomad.transport import Transport
+
+_VARIABLE = TypeAdapter(Variable)
+_STUBS = TypeAdapter(list[VariableStub])
+
+
+class NomadVariables:
+    """Requests about variables; all methods raise the kinds of `vnode.errors`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def create(self, namespace: str, path: str, items: Mapping[str, str], *, index: int = 0) -> None:
+        """Write a variable that does not exist, or that has this modify index; raises Conflict when it differs."""
+        body = _VARIABLE.dump_json(Variable(path=path, items=dict(items)), by_alias=True)
+        query = {"namespace": namespace, "cas": str(index)}
+        await self._transport.request("PUT", _target(path), query, body=body, control=True)
+
+    async def delete(self, namespace: str, path: str) -> None:
+        """Remove a variable; one that is not there is no error."""
+        await self._transport.request("DELETE", _target(path), {"namespace": namespace}, control=True)
+
+    async def paths(self, namespace: str, prefix: str) -> list[str]:
+        """The paths of all variables that begin with `prefix` and that we may list."""
+        query = {"namespace": namespace, "prefix": prefix, "per_page": str(PAGE)}
+        found: list[str] = []
+        while True:
+            reply = await self._transport.request("GET", "/v1/vars", query)
+            try:
+                found += [stub.path for stub in _STUBS.validate_json(reply.body)]
+            except ValidationError:
+                raise Unavailable("Nomad's list of variables is not understood") from None
+            if not reply.next_token:
+                return found
+            query["next_token"] = reply.next_token
+
+
+def _target(path: str) -> str:
+    return f"/v1/var/{quote(path)}"
