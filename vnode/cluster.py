@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vnode.kube.api import Requests, decode_object
+from vnode.kube.api import Requests, decode_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,9 @@ class Cluster:
 
 async def cluster_of(kubernetes: Requests, configured_id: str) -> Cluster:
     """Ask the API server; the UID of namespace kube-system lives as long as the cluster does."""
-    version = decode_object(await kubernetes.request("GET", "/version"))
+    answer = await kubernetes.request("GET", "/version")
+    version = decode_as("version", lambda raw: str(raw["gitVersion"]), answer)
     if configured_id:
-        return Cluster(configured_id, str(version["gitVersion"]))
-    namespace = decode_object(await kubernetes.request("GET", "/api/v1/namespaces/kube-system"))
-    return Cluster(str(namespace["metadata"]["uid"]), str(version["gitVersion"]))
+        return Cluster(configured_id, version)
+    answer = await kubernetes.request("GET", "/api/v1/namespaces/kube-system")
+    return Cluster(decode_as("Namespace", lambda raw: str(raw["metadata"]["uid"]), answer), version)

@@ -1,11 +1,13 @@
 """What the modules of this package need of a connection: requests and watches, nothing of HTTP libraries."""
 
-from collections.abc import AsyncGenerator, Mapping
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from pydantic_core import from_json, to_json
 
 from vnode.errors import Unavailable
+
+T = TypeVar("T")
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -60,3 +62,16 @@ def decode_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Unavailable("the answer is not a JSON object: something other than the API server sent it")
     return value
+
+
+def decode_as(what: str, decode: Callable[[Mapping[str, Any]], T], body: bytes) -> T:
+    """The object in an answer, as a record; `what` names its kind.
+
+    Raises Unavailable for what is no such object: a write may have been applied all the same.
+    """
+    raw = decode_object(body)
+    try:
+        return decode(raw)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        # Not quoted: a Pod holds what users wrote.
+        raise Unavailable(f"the answer is not a {what}: something other than the API server sent it") from None

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from vnode.errors import Conflict, NotFound, Unavailable
-from vnode.kube.api import Requests, decode_object, encode
+from vnode.kube.api import Requests, decode_as, encode
 
 _NODE_NAMESPACE = "kube-node-lease"
 _NODE_LEASE_SECONDS = 40
@@ -118,5 +118,11 @@ def micro_time(moment: datetime) -> str:
 
 
 def _decode(body: bytes) -> Lease:
-    raw = decode_object(body)
-    return Lease(raw.get("metadata") or {}, raw.get("spec") or {})
+    return decode_as("Lease", _lease, body)
+
+
+def _lease(raw: Mapping[str, Any]) -> Lease:
+    metadata = raw["metadata"]
+    if not metadata["resourceVersion"]:
+        raise ValueError("a write that rests on it would be unconditional")
+    return Lease(metadata, raw.get("spec") or {})

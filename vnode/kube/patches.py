@@ -7,7 +7,7 @@ from urllib.parse import quote
 from translators.records.pods import Pod
 from translators.support import decode_pod
 from vnode.errors import Conflict, NotFound
-from vnode.kube.api import STRATEGIC_MERGE_PATCH, Requests, decode_object, encode
+from vnode.kube.api import STRATEGIC_MERGE_PATCH, Requests, decode_as, encode
 
 _FOREIGN = "a status patch carries metadata.uid and status only: the API server would write any other metadata too"
 
@@ -31,28 +31,33 @@ class PodWriter:
         answer = await self._connection.request(
             "PATCH", f"{_path(namespace, name)}/status", body=encode(body), content_type=STRATEGIC_MERGE_PATCH
         )
-        return self._decode(decode_object(answer))
+        return decode_as("Pod", self._decode, answer)
 
     async def get(self, namespace: str, name: str) -> Pod | None:
         """The Pod that bears this name now; None when there is none."""
         try:
-            return self._decode(decode_object(await self._connection.request("GET", _path(namespace, name))))
+            answer = await self._connection.request("GET", _path(namespace, name))
         except NotFound:
             return None
+        return decode_as("Pod", self._decode, answer)
 
     async def delete(self, namespace: str, name: str, uid: str, *, grace: int | None = 0) -> None:
         """DELETE a Pod: without grace one that ended, with None one that shall end in its own grace period.
 
         Returns when there is nothing left to ask for: also when the Pod is gone (404) or replaced by another one of
         its name (409 on the UID). A return does not mean that the object is gone: finalizers may hold it, so wait for
-        DELETED and do not repeat this meanwhile.
+        DELETED and do not repeat this meanwhile. Raises Conflict when the Pod is there all the same.
         """
         given = {} if grace is None else {"gracePeriodSeconds": grace}
         body = {"apiVersion": "v1", "kind": "DeleteOptions", **given, "preconditions": {"uid": uid}}
         try:
             await self._connection.request("DELETE", _path(namespace, name), body=encode(body))
-        except (NotFound, Conflict):
+        except NotFound:
             return
+        except Conflict:
+            found = await self.get(namespace, name)
+            if found is not None and found.uid == uid:
+                raise
 
 
 def _path(namespace: str, name: str) -> str:

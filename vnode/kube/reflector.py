@@ -119,21 +119,31 @@ class Reflector(Generic[T]):
             query["limit"] = str(self._page)
             body = await self._connection.request("GET", self._path, query=query)
             page = decode_object(body)
-            items = page.get("items") or []
+            items = self._items(page)
             self._fit_page(len(body), len(items))
             await self._decode_into(objects, items)
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
                 break
             query["continue"] = metadata["continue"]
-        self._sink.replace(objects)
-        self._version = str(metadata.get("resourceVersion") or "")
-        if not self._version:
+        version = str(metadata.get("resourceVersion") or "")
+        if not version:
             raise Unavailable(f"the list of {self._path} has no resourceVersion")
+        self._sink.replace(objects)
+        self._version = version
+
+    def _items(self, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The objects of a page; an empty one may be null (Go), but what has none at all is no list."""
+        items = page.get("items", "missing")
+        if items is None:
+            return []
+        if not isinstance(items, list) or not isinstance(page.get("metadata") or {}, dict):
+            raise Unavailable(f"the answer is not a list of {self._path}")
+        return items
 
     async def _decode_into(self, objects: list[T], items: list[Mapping[str, Any]]) -> None:
         for start in range(0, len(items), _CHUNK):
-            objects.extend(self._decode(item) for item in items[start : start + _CHUNK])
+            objects.extend(self._decoded(item) for item in items[start : start + _CHUNK])
             await asyncio.sleep(0)
 
     def _fit_page(self, size: int, count: int) -> None:
@@ -165,14 +175,36 @@ class Reflector(Generic[T]):
             # As client-go: whatever it is, watching on from the same version would meet it again.
             self._version = ""
             raise status_failure(f"WATCH {self._path}", obj)
+        version = self._next_version(obj)
         if kind in ("ADDED", "MODIFIED"):
-            self._sink.apply(self._decode(obj))
+            self._sink.apply(self._decoded(obj))
         elif kind == "DELETED":
-            self._sink.remove(self._decode(obj))
+            self._sink.remove(self._decoded(obj))
         elif kind != "BOOKMARK":
             raise Unavailable(f"WATCH {self._path}: a line is not a watch event")
-        self._version = str(obj["metadata"]["resourceVersion"])
+        self._version = version
         self._heard = True
+
+    def _next_version(self, obj: Mapping[str, Any]) -> str:
+        """The version that an event brings us to; one that leads backwards is not to be believed, and we list again.
+
+        An event that comes late would bring a Pod back that was deleted. Versions are comparable numbers since
+        Kubernetes 1.35, and were in fact before.
+        """
+        try:
+            version = str(obj["metadata"]["resourceVersion"])
+        except (LookupError, TypeError):
+            raise Unavailable(f"WATCH {self._path}: a line is not a watch event") from None
+        if version.isdigit() and self._version.isdigit() and int(version) < int(self._version):
+            before, self._version = self._version, ""
+            raise Unavailable(f"WATCH {self._path}: an event of version {version} came after one of {before}")
+        return version
+
+    def _decoded(self, obj: Mapping[str, Any]) -> T:
+        try:
+            return self._decode(obj)
+        except (LookupError, TypeError, AttributeError) as problem:
+            raise ValueError(f"an object of {self._path} is not understood") from problem
 
     def _backoff(self, failures: int, problem: PeerError | ValueError | None) -> float:
         limit = min(_BACKOFF_LIMIT_SECONDS, _FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 10))

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass as record
 
 from translators.records.base import KUBERNETES, Many, Mapped, Text
+from vnode.kube.api import decode_as
 from vnode.kubelet.expiring_cache import ExpiringCache
 from vnode.kubelet.requests import ANSWERS_KEPT, ANSWERS_LAST, KubernetesRequests
 
@@ -103,7 +104,7 @@ class Authenticator:
         body = await self._kubernetes.request(
             "POST", "/apis/authentication.k8s.io/v1/tokenreviews", body=json.dumps(review).encode()
         )
-        status = _REVIEW.validate_json(body).status
+        status = decode_as("TokenReview", _REVIEW.validate_python, body).status
         if status.authenticated is not True or not status.user.username:
             return None
         user = status.user

@@ -8,8 +8,8 @@ method, for a WebSocket exec is a GET and `get nodes/proxy` must not suffice to 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from vnode.kube.api import decode_object
 from vnode.kubelet.authentication import Caller
 from vnode.kubelet.expiring_cache import ExpiringCache
 from vnode.kubelet.requests import ANSWERS_KEPT, ANSWERS_LAST, KubernetesRequests
@@ -94,6 +94,5 @@ class Authorizer:
         body = await self._kubernetes.request(
             "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body=json.dumps(review).encode()
         )
-        answer: Any = json.loads(body)
-        status = answer.get("status")
+        status = decode_object(body).get("status")
         return isinstance(status, dict) and status.get("allowed") is True and status.get("denied") is not True

@@ -14,7 +14,7 @@ import structlog
 
 from translators.records.nodes import NodeStatus
 from vnode.errors import Conflict, NotFound, PeerError
-from vnode.kube.api import STRATEGIC_MERGE_PATCH, Watches, decode_object, encode
+from vnode.kube.api import STRATEGIC_MERGE_PATCH, Watches, decode_as, encode
 from vnode.kube.leases import NodeLease
 from vnode.kube.reflector import Reflector
 from vnode.node.registration import ObservedNode, Wanted, node_body, node_patch, observe
@@ -159,14 +159,14 @@ class NodeKeeper:
         wanted = self._wanted(None, desired, labels)
         body = encode(node_body(wanted, desired))
         answer = await self._connection.request("POST", _NODES, body=body, within=_WITHIN_SECONDS)
-        self._written(observe(decode_object(answer)), labels)
+        self._written(decode_as("Node", observe, answer), labels)
         self._reported(desired)
         _log.info("the Node is registered", node=self._node.name)
 
     async def _patch_node(self, observed: ObservedNode, desired: NodeStatus, labels: Mapping[str, str]) -> ObservedNode:
         body = node_patch(observed, self._wanted(observed, desired, labels))
         if body is not None:
-            observed = observe(decode_object(await self._patch(self._path, body)))
+            observed = decode_as("Node", observe, await self._patch(self._path, body))
         self._written(observed, labels)
         return observed
 
@@ -174,7 +174,7 @@ class NodeKeeper:
         due = self._clock() - self._reported_at >= _REPORT_SECONDS
         if due or differs(desired, observed.status, self._status_sent):
             body = status_patch(desired, observed.uid, self._status_sent)
-            self._hold(observe(decode_object(await self._patch(f"{self._path}/status", body))))
+            self._hold(decode_as("Node", observe, await self._patch(f"{self._path}/status", body)))
             self._reported(desired)
 
     async def _patch(self, path: str, body: Mapping[str, Any]) -> bytes:
@@ -188,7 +188,7 @@ class NodeKeeper:
         except NotFound:
             self._hold(None)
         else:
-            self._hold(observe(decode_object(answer)))
+            self._hold(decode_as("Node", observe, answer))
 
     def _wanted(self, observed: ObservedNode | None, desired: NodeStatus, labels: Mapping[str, str]) -> Wanted:
         return Wanted(

@@ -166,6 +166,7 @@ class _Applier:
         self._waiting: deque[tuple[bytes, float]] = deque()
         self._size = 0
         self._behind: int | None = None
+        self._newest = 0
 
     def take(self, line: bytes, read_at: float) -> None:
         """Apply the line now or, before the list is there, later; raises Unavailable beyond the bound."""
@@ -192,6 +193,10 @@ class _Applier:
 
     def _apply(self, line: bytes, read_at: float, behind: int) -> None:
         index, changed = decode(line)
+        if index < self._newest:
+            # A server that was restored, or lines out of order: only a list tells what is true.
+            raise Unavailable(f"Nomad's event stream went back from index {self._newest} to {index}")
+        self._newest = index
         if index <= behind:
             return
         for record in changed:

@@ -69,10 +69,13 @@ class KeyedQueue(Generic[Key]):
         self._due.pop(key, None)
 
     def failed(self, key: Key, *, at_least: float = 0.0) -> float:
-        """Ask for another round after a growing delay, which is returned in seconds."""
+        """Ask for another round after a growing delay, which is returned in seconds.
+
+        `at_least` is the peer's wish; one beyond our own longest delay is not granted.
+        """
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
-        delay = max(at_least, min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(count, 16)))
+        delay = min(LONGEST_DELAY, max(at_least, FIRST_DELAY * 2.0 ** min(count, 16)))
         self.add_after(key, delay)
         return delay
 

@@ -277,6 +277,7 @@ class Reconciler:
             self._peers.link.denied(error)
             raise
         except Unavailable as error:
+            self._view.remember(uid, submitted_to=job.namespace)
             self._peers.events.record(_pod(observation), _unavailable(str(error)))
             raise
         self._peers.link.up()
@@ -315,6 +316,7 @@ class Reconciler:
         try:
             patched = await self._peers.pods.patch_status(pod.metadata.namespace, pod.metadata.name, body)
         except NotFound:
+            self._view.pods.lose(observation.uid)
             return
         self._view.pods.fold(patched)
         if (read_at := self._view.jobs.take_read_at(observation.uid)) is not None:
@@ -337,6 +339,8 @@ class Reconciler:
         if found is None or found.uid != uid:
             self._view.confirm_absence(uid)
             self._queue.add(uid)
+        else:
+            self._view.pods.find(found)
 
     async def _reread(self, uid: PodUid, namespace: str, job_id: JobId) -> None:
         jobs = self._peers.jobs

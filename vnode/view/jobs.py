@@ -37,6 +37,7 @@ class JobStore:
         self._folds: dict[PodUid, int] = {}
         self._fold = 0
         self._read_at: dict[PodUid, float] = {}
+        self._confirmed: set[PodUid] = set()
 
     def __iter__(self) -> Iterator[JobFacts]:
         return iter(self._jobs.values())
@@ -89,6 +90,10 @@ class JobStore:
             uid for uid, known in self._allocations.items() if any(each.node_id in clients for each in known.values())
         ]
 
+    def is_confirmed(self, uid: PodUid) -> bool:
+        """Whether Nomad was asked for this very job since a list lacked it, or told us of our own write."""
+        return uid in self._confirmed
+
     def take_read_at(self, uid: PodUid) -> float | None:
         """When the first line was read that no status tells of yet, monotonic seconds; asking forgets it."""
         return self._read_at.pop(uid, None)
@@ -124,6 +129,7 @@ class JobStore:
         self._fold += 1
         self._folds[facts.identity.uid] = self._fold
         self._jobs[facts.identity.uid] = facts
+        self._confirmed.add(facts.identity.uid)
 
     def fold_stopped(self, uid: PodUid, *, resolved: bool) -> None:
         """Remember that the job was stopped; `resolved` when there was nothing to evaluate."""
@@ -164,7 +170,9 @@ class JobStore:
         """Take over everything about one Pod as it was just read, the absence of its job included."""
         if stub is None or self._identity(stub) is None:
             self.forget(uid)
+            self._confirmed.add(uid)
         else:
+            self._confirmed.add(uid)
             self._take(stub)
             stops = [evaluation for evaluation in evaluations if evaluation.triggered_by == _STOP]
             if stub.stop and all(evaluation.status in _FINISHED for evaluation in stops):
@@ -179,6 +187,7 @@ class JobStore:
         """Drop a job that is gone, with all that belonged to it."""
         for table in (self._jobs, self._allocations, self._evaluations, self._folds, self._read_at):
             table.pop(uid, None)
+        self._confirmed.discard(uid)
 
     def _identity(self, stub: JobStub) -> JobIdentity | None:
         identity = owner_of(stub)

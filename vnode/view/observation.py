@@ -28,7 +28,7 @@ class JobFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """How a Pod left the API, as far as we saw it: the last grace period it was given, seconds."""
+    """How we saw a Pod leave the API: the last grace period it was given, seconds."""
 
     grace: int | None
 
@@ -41,7 +41,8 @@ class Memory:
     `missing_at` is when the job of a Pod that ran was found to be gone, `killed` names tasks that were sent SIGKILL,
     `positions` holds by task the containerID, with its log position, of the run that began last, and `reread_at` is
     the index of the evaluation for which the job was read anew. `told` counts by allocation and task the failed
-    starts that Events were recorded for.
+    starts that Events were recorded for. `submitted_to` is the Nomad
+    namespace of a registration whose outcome is unknown.
     """
 
     refusal: Finding | None = None
@@ -54,6 +55,7 @@ class Memory:
     reread_at: int = 0
     told: Mapping[str, int] = field(default_factory=dict)
     warned: bool = False
+    submitted_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,8 @@ class Observation:
     `allocations` are those of its job, oldest first. `predecessor` is the job of an earlier Pod of the same
     name that may still run. `absent` says that the API was asked and knows no such Pod. `permit` is the Nomad
     namespace of its permit, empty while it has none. An allocation that is lost while its client may come back is
-    `unknown` here: what it was told to run may run.
+    `unknown` here: what it was told to run may run. `confirmed` says that
+    Nomad was asked for this very job, so that what is missing here is missing there, and not from a list alone.
     """
 
     uid: PodUid
@@ -79,6 +82,7 @@ class Observation:
     removal: Removal | None = None
     absent: bool = False
     job: JobFacts | None = None
+    confirmed: bool = False
     allocations: tuple[Allocation, ...] = ()
     evaluation: Evaluation | None = None
     predecessor: JobId | None = None

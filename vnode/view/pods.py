@@ -52,14 +52,12 @@ class PodStore:
         return self._read_at.pop(uid, None)
 
     def replace(self, pods: Iterable[Pod]) -> None:
-        """Take over a complete list; whatever it does not hold has left the API unseen."""
+        """Take over a complete list; what it does not hold is looked at, and not believed to have left the API."""
         listed = {pod.uid: pod for pod in pods}
         gone = [uid for uid in self._pods if uid not in listed]
         changed = [uid for uid, pod in listed.items() if self._pods.get(uid) != pod]
         self._pods = listed
         self._newest = {_name(pod): pod.uid for pod in listed.values()}
-        for uid in gone:
-            self._removals[uid] = Removal(grace=None)
         self.synced = True
         for uid in (*gone, *changed):
             self._changed(uid)
@@ -82,11 +80,23 @@ class PodStore:
 
     def remove(self, pod: Pod) -> None:
         """Forget a Pod that left the API."""
-        if self._pods.pop(pod.uid, None) is not None:
-            self._removals[pod.uid] = Removal(grace=pod.metadata.deletion_grace_period_seconds)
-            if self._newest.get(_name(pod)) == pod.uid:
+        self._pods.pop(pod.uid, None)
+        self._removals[pod.uid] = Removal(grace=pod.metadata.deletion_grace_period_seconds)
+        if self._newest.get(_name(pod)) == pod.uid:
+            del self._newest[_name(pod)]
+        self._changed(pod.uid)
+
+    def find(self, pod: Pod) -> None:
+        """Take over a Pod that a list lacked and the API knows all the same, unless it was seen leaving meanwhile."""
+        if pod.uid not in self._removals and pod.uid not in self._pods:
+            self.apply(pod)
+
+    def lose(self, uid: PodUid) -> None:
+        """A write was told that there is no such Pod: look at what we know of it as if a list lacked it."""
+        if (pod := self._pods.pop(uid, None)) is not None:
+            if self._newest.get(_name(pod)) == uid:
                 del self._newest[_name(pod)]
-            self._changed(pod.uid)
+            self._changed(uid)
 
     def forget(self, uid: PodUid) -> None:
         """Drop the memory of a removal once its job is gone too."""

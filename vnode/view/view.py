@@ -67,6 +67,7 @@ class View:
             removal=None if pod is not None else self.pods.removal(uid),
             absent=uid in self._absent,
             job=job,
+            confirmed=self.jobs.is_confirmed(uid),
             allocations=allocations,
             evaluation=self.jobs.evaluation(uid),
             predecessor=self._predecessor(pod),

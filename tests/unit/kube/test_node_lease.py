@@ -90,3 +90,10 @@ async def test_attempts_are_bounded(problem: PeerError, requests: int) -> None:
     with pytest.raises(type(problem)):
         await heartbeat(connection).renew("node-1")
     assert len(connection.calls) == requests
+
+
+@pytest.mark.parametrize("answer", [{}, {"metadata": {}}, {"metadata": {"resourceVersion": ""}}, {"metadata": []}])
+async def test_an_answer_that_is_no_lease_is_not_renewed(answer: dict[str, Any]) -> None:
+    connection = ScriptedConnection([answer, lease(), stored])
+    await heartbeat(connection).renew("node-1")
+    assert connection.lines == [GET, GET, PUT]

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from tests.unit.kube.scripted import ScriptedConnection
+from tests.unit.kube.scripted import Answer, ScriptedConnection
 from translators.records.pods import Pod
 from vnode.errors import Conflict, Denied, NotFound, PeerError, Unavailable
 from vnode.kube.errors import Invalid, Replaced
@@ -60,11 +60,31 @@ async def test_a_pod_is_deleted_at_once_and_only_under_its_uid() -> None:
     assert call.body["preconditions"] == {"uid": "u1"}
 
 
-@pytest.mark.parametrize("answer", [NotFound("gone"), Conflict("the UID in the precondition does not match")])
-async def test_a_pod_that_is_gone_or_replaced_needs_no_deletion(answer: PeerError) -> None:
-    connection = ScriptedConnection([answer])
+async def test_a_pod_that_is_gone_needs_no_deletion() -> None:
+    connection = ScriptedConnection([NotFound("gone")])
     await PodWriter(connection, decode).delete("shop", "web", "u1")
     assert len(connection.calls) == 1
+
+
+@pytest.mark.parametrize("found", [NotFound("gone"), {"metadata": {**POD["metadata"], "uid": "u2"}}])
+async def test_a_pod_that_was_replaced_needs_no_deletion(found: Answer) -> None:
+    connection = ScriptedConnection([Conflict("the UID in the precondition does not match"), found])
+    await PodWriter(connection, decode).delete("shop", "web", "u1")
+    assert len(connection.calls) == 2
+
+
+async def test_a_conflict_over_a_pod_that_is_still_there_is_told() -> None:
+    with pytest.raises(Conflict):
+        await PodWriter(ScriptedConnection([Conflict("try again"), POD]), decode).delete("shop", "web", "u1")
+
+
+@pytest.mark.parametrize("answer", [{}, {"kind": "Status", "metadata": {}}, {"metadata": []}])
+async def test_an_answer_that_is_no_pod_leaves_the_outcome_unknown(answer: dict[str, Any]) -> None:
+    writer = PodWriter(ScriptedConnection([answer, answer]), decode)
+    with pytest.raises(Unavailable, match="not a Pod"):
+        await writer.patch_status("shop", "web", BODY)
+    with pytest.raises(Unavailable, match="not a Pod"):
+        await writer.get("shop", "web")
 
 
 @pytest.mark.parametrize("answer", [Denied("403"), Unavailable("503")])

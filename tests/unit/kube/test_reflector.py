@@ -210,3 +210,47 @@ async def test_what_hinders_it_can_be_asked() -> None:
     following = reflector(connection, sink)
     await play(connection, following.run())
     assert isinstance(following.problem, Denied)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"kind": "Status", "metadata": {}},
+        {"metadata": {"resourceVersion": "7"}},
+        {"metadata": {"resourceVersion": "7"}, "items": {}},
+        {"metadata": [], "items": []},
+        {"metadata": {}, "items": []},
+        {"metadata": {"resourceVersion": "7"}, "items": [{}]},
+        {"metadata": {"resourceVersion": "7"}, "items": ["a"]},
+    ],
+)
+async def test_what_is_no_list_says_nothing_about_what_is_there(answer: dict[str, Any]) -> None:
+    _, sink = await follow(page(7, "a"), Stream((error(410, "Expired"),)), answer, page(9, "a"), Stream(seconds=400))
+    assert sink.told == ["= a", "= a"]
+
+
+async def test_an_empty_list_may_be_null() -> None:
+    _, sink = await follow({"metadata": {"resourceVersion": "7"}, "items": None}, Stream(seconds=400))
+    assert sink.told == ["="]
+
+
+async def test_an_event_from_before_is_not_believed_and_everything_is_listed_again() -> None:
+    late = Stream((event("DELETED", "a", 9), event("MODIFIED", "a", 8)))
+    connection, sink = await follow(page(7, "a"), late, page(10), Stream(seconds=400))
+    assert sink.told == ["= a", "- a", "="]
+    assert asked(connection) == ["GET", "WATCH 7", "GET", "WATCH 10"]
+
+
+async def test_an_event_that_is_told_twice_is_no_reason_to_list() -> None:
+    twice = Stream((event("ADDED", "a", 8), event("ADDED", "a", 8)), seconds=400)
+    connection, sink = await follow(page(7), twice, Stream(seconds=400))
+    assert sink.told == ["=", "+ a", "+ a"]
+    assert asked(connection) == ["GET", "WATCH 7", "WATCH 8"]
+
+
+@pytest.mark.parametrize("obj", [{}, {"metadata": {}}, {"metadata": []}, {"metadata": {"resourceVersion": "8"}}])
+async def test_an_event_about_nothing_is_tried_again_and_ends_nothing(obj: dict[str, Any]) -> None:
+    broken = Stream(({"type": "MODIFIED", "object": obj},))
+    connection, _ = await follow(page(7, "a"), broken, Stream(seconds=400))
+    assert asked(connection) == ["GET", "WATCH 7", "WATCH 7"]

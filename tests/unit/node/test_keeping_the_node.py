@@ -231,3 +231,11 @@ async def test_a_life_registers_beats_every_ten_seconds_and_survives_a_deletion(
     assert owners[0] == "n1"
     assert owners[-1] == "n2"
     assert {10.2} <= set(server.clock.slept)
+
+
+@pytest.mark.parametrize("answer", [{}, {"kind": "Status"}, {"metadata": []}])
+async def test_an_answer_that_is_no_node_is_an_outage_of_the_api_server(answer: dict[str, Any]) -> None:
+    with pytest.raises(Unavailable, match="not a Node"):
+        await publish(answer)
+    with pytest.raises(Unavailable, match="not a Node"):
+        await publish(answer, found=node(labels={}))

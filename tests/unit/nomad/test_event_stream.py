@@ -176,10 +176,15 @@ async def test_what_arrives_during_the_list_is_applied_after_it_in_order(world: 
 
 async def test_what_the_list_reflects_is_not_applied_again(world: World) -> None:
     world.index(41)
-    world.answers(
-        Body(line(40, "purged"), HEARTBEAT, line(41, "old"), line(42, "new"), world.sink.is_up, line(41, "late"))
-    )
+    world.answers(Body(line(40, "purged"), HEARTBEAT, line(41, "old"), line(42, "new"), world.sink.is_up))
     assert await world.run() == ["resync", "new@42", "connected", "disconnected"]
+
+
+async def test_a_stream_that_goes_back_is_not_believed_and_everything_is_listed_again(world: World) -> None:
+    world.answers(Body(HEARTBEAT, world.sink.is_up, line(9, "a"), line(8, "late")), Body(HEARTBEAT, world.sink.is_up))
+    log = await world.run(pauses=2)
+    assert log == ["resync", "connected", "a@9", "disconnected", "resync", "connected", "disconnected"]
+    assert "from index 9 to 8" in str(world.sink.errors[0])
 
 
 async def test_two_lines_of_one_index_are_both_applied(world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.pods.observations import (
     NOW,
     RUNNING,
+    UID,
     allocation,
     circumstances,
     job,
@@ -16,6 +17,7 @@ from tests.unit.pods.observations import (
     stop_evaluation,
     terminated,
 )
+from translators.identity import job_id
 from vnode.pods.actions import ConfirmAbsence, DeletePod, Forget, Kill, Note, PatchStatus, Purge, Reread, Stop
 from vnode.pods.decide import decide
 from vnode.view.observation import Memory, Observation, Removal
@@ -58,9 +60,17 @@ def test_the_deletion_is_not_repeated_while_finalizers_hold_the_object() -> None
     assert decision.actions == ()
 
 
-def test_a_pod_that_was_never_submitted_leaves_at_once() -> None:
-    decision = decide(observation(pod(deleted_with_grace=30)), circumstances(), NOW)
-    assert isinstance(decision.actions[-1], DeletePod)
+def test_a_pod_without_a_known_job_leaves_when_nomad_says_that_there_is_none() -> None:
+    unknown = observation(pod(deleted_with_grace=30))
+    (reread,) = decide(unknown, circumstances(), NOW).actions
+    assert reread == Reread("default", job_id(UID))
+    assert isinstance(decide(replace(unknown, confirmed=True), circumstances(), NOW).actions[-1], DeletePod)
+
+
+def test_a_job_whose_registration_had_no_answer_is_looked_for_when_its_pod_is_gone() -> None:
+    unsure = observation(None, memory=Memory(submitted_to="default"))
+    assert decide(unsure, circumstances(), NOW).actions == (Reread("default", job_id(UID)),)
+    assert decide(replace(unsure, confirmed=True), circumstances(), NOW).actions == (Forget(),)
 
 
 def test_an_unplaced_pod_leaves_when_its_stop_was_evaluated() -> None:

@@ -188,3 +188,12 @@ def test_an_ended_pod_stops_a_job_that_has_not() -> None:
     one = pod(status={"phase": "Failed"})
     live = observation(one, job=job(one), allocations=(allocation("running", events=(started(),)),))
     assert [type(action) for action in decide(live, circumstances(), NOW).actions] == [Stop]
+
+
+def test_the_status_of_a_pod_that_ran_is_kept_while_lists_lack_its_allocation() -> None:
+    one = pod(status=RUNNING)
+    lacking = observation(one, job=job(one))
+    assert decide(lacking, circumstances(), NOW).actions == (Reread("default", job(one).id),)
+    assert Reread not in {
+        type(action) for action in decide(replace(lacking, confirmed=True), circumstances(), NOW).actions
+    }

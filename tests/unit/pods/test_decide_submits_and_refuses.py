@@ -6,7 +6,7 @@ import pytest
 from tests.unit.pods.observations import NOW, RUNNING, circumstances, observation, pod
 from translators.errors import Finding
 from translators.records.jobs import JobId
-from vnode.pods.actions import Forbid, Note, PatchStatus, Register, Remember
+from vnode.pods.actions import Forbid, Note, PatchStatus, Register, Remember, Reread
 from vnode.pods.decide import decide
 from vnode.view.observation import Memory, OwnerHistory
 
@@ -33,7 +33,7 @@ def test_a_pod_waits_for_its_predecessor_and_says_so_once() -> None:
 
 
 def test_a_pod_that_runs_once_is_not_run_twice_when_its_job_is_gone() -> None:
-    decision = decide(observation(pod(policy="Never", status=RUNNING)), circumstances(), NOW)
+    decision = decide(observation(pod(policy="Never", status=RUNNING), confirmed=True), circumstances(), NOW)
     action, note = decision.actions
     assert isinstance(action, PatchStatus)
     assert isinstance(note, Note)
@@ -42,10 +42,15 @@ def test_a_pod_that_runs_once_is_not_run_twice_when_its_job_is_gone() -> None:
     assert (state["reason"], state["exitCode"]) == ("ContainerStatusUnknown", 137)
 
 
+def test_a_pod_that_runs_once_is_not_failed_because_a_list_lacks_its_job() -> None:
+    decision = decide(observation(pod(policy="Never", status=RUNNING)), circumstances(), NOW)
+    assert decision.actions == (Reread("default", JobId("vk-0000-1")),)
+
+
 @pytest.mark.parametrize("policy", ["Always", "OnFailure"])
 def test_other_pods_whose_job_is_gone_are_registered_anew_when_the_first_run_must_have_ended(policy: str) -> None:
     """Nomad forgets the tasks of a job that is removed; they run on for their grace."""
-    gone = observation(pod(policy=policy, status=RUNNING, grace=20))
+    gone = observation(pod(policy=policy, status=RUNNING, grace=20), confirmed=True)
     found = decide(gone, circumstances(), NOW)
     assert [type(action) for action in found.actions] == [Note, Remember]
     assert found.wake_at == NOW + timedelta(seconds=20)

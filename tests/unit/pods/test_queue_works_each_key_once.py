@@ -127,3 +127,7 @@ async def test_every_waiting_worker_wakes_when_several_keys_arrive() -> None:
         for key in "abc":
             keys.add(key)
     assert {worker.result() for worker in workers} == {"a", "b", "c"}
+
+
+async def test_the_peer_may_not_ask_for_a_wait_without_end() -> None:
+    assert queue().failed("a", at_least=86400) == LONGEST_DELAY

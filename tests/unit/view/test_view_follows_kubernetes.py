@@ -36,7 +36,7 @@ def test_a_deleted_pod_leaves_its_last_grace_period() -> None:
     assert (observed.pod, observed.removal) == (None, Removal(grace=0))
 
 
-def test_a_relist_reveals_pods_that_left_unseen_and_those_that_changed() -> None:
+def test_a_relist_wakes_pods_that_it_lacks_and_those_that_changed() -> None:
     notified = Notified()
     seen = view(notified)
     for uid in ("kept", "changed", "gone"):
@@ -44,7 +44,51 @@ def test_a_relist_reveals_pods_that_left_unseen_and_those_that_changed() -> None
     notified.take()
     seen.pods.replace([pod("kept", name="kept"), pod("changed", name="changed", version=2)])
     assert notified.take() == {"changed", "gone"}
-    assert seen.observation(PodUid("gone")).removal == Removal(grace=None)
+
+
+def test_that_a_list_lacks_a_pod_is_no_proof_that_it_left() -> None:
+    seen = view()
+    seen.pods.apply(pod("u1"))
+    seen.pods.replace([])
+    observed = seen.observation(PodUid("u1"))
+    assert (observed.pod, observed.removal, observed.absent) == (None, None, False)
+
+
+def test_a_pod_that_a_list_lacked_comes_back_when_the_api_knows_it() -> None:
+    notified = Notified()
+    seen = view(notified)
+    seen.pods.apply(pod("u1"))
+    seen.pods.replace([])
+    notified.take()
+    seen.pods.find(pod("u1"))
+    assert notified.take() == {"u1"}
+    assert seen.pods.pod("shop", "web") is not None
+
+
+def test_a_pod_that_was_seen_leaving_does_not_come_back() -> None:
+    seen = view()
+    seen.pods.apply(pod("u1"))
+    seen.pods.remove(pod("u1", grace=0))
+    seen.pods.find(pod("u1"))
+    assert seen.observation(PodUid("u1")).pod is None
+
+
+def test_a_pod_whose_patch_finds_nobody_is_looked_for() -> None:
+    notified = Notified()
+    seen = view(notified)
+    seen.pods.apply(pod("u1"))
+    notified.take()
+    seen.pods.lose(PodUid("u1"))
+    assert notified.take() == {"u1"}
+    assert (seen.observation(PodUid("u1")).pod, seen.pods.pod("shop", "web")) == (None, None)
+
+
+def test_the_grace_period_of_a_lost_pod_is_still_heard() -> None:
+    seen = view()
+    seen.pods.apply(pod("u1"))
+    seen.pods.lose(PodUid("u1"))
+    seen.pods.remove(pod("u1", grace=0))
+    assert seen.observation(PodUid("u1")).removal == Removal(grace=0)
 
 
 def test_two_pods_of_one_name_are_two_pods() -> None:

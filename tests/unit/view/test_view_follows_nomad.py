@@ -129,3 +129,27 @@ def test_reading_a_stopped_job_without_evaluations_resolves_it() -> None:
     seen = view()
     seen.jobs.replace_one(U1, stub("u1", stop=True), [], [])
     assert seen.observation(U1).is_over
+
+
+def test_what_a_list_lacks_is_not_confirmed_until_nomad_was_asked_for_that_very_job() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1"))
+    seen.jobs.replace("default", [], [], since=seen.jobs.mark())
+    assert not seen.observation(U1).confirmed
+    seen.jobs.replace_one(U1, None, [], [])
+    assert seen.observation(U1).confirmed
+
+
+def test_a_later_list_that_lacks_a_job_takes_its_confirmation_away() -> None:
+    seen = view()
+    seen.jobs.replace_one(U1, stub("u1"), [], [])
+    assert seen.observation(U1).confirmed
+    seen.jobs.replace("default", [], [], since=seen.jobs.mark())
+    assert not seen.observation(U1).confirmed
+
+
+def test_forgetting_a_job_forgets_that_it_was_confirmed() -> None:
+    seen = view()
+    seen.jobs.replace_one(U1, None, [], [])
+    seen.forget(U1)
+    assert not seen.observation(U1).confirmed

@@ -11,6 +11,14 @@ from vnode.pods.decide.termination import kill_all
 from vnode.view.observation import Observation
 
 
+def _find_what_was_sent(observation: Observation) -> Decision | None:
+    """A registration whose answer was lost may have made a job all the same."""
+    if observation.job is not None or observation.confirmed or not observation.memory.submitted_to:
+        return None
+    reread = Reread(observation.memory.submitted_to, job_id(observation.uid))
+    return Decision("a registration whose outcome is unknown", (reread,))
+
+
 def _forget(observation: Observation) -> Decision | None:
     if observation.job is not None:
         return None
@@ -61,6 +69,7 @@ def _kills_without_grace(observation: Observation) -> tuple[Action, ...]:
 
 
 RULES = (
+    Rule("find a job whose registration had no answer", _find_what_was_sent),
     Rule("forget what is gone", _forget),
     Rule("confirm an absence", _confirm_absence),
     Rule("remove an orphan that ended", _remove),

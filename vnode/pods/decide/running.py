@@ -129,6 +129,13 @@ def _evict_from_a_lost_client(look: Look) -> Decision | None:
     return Decision("its client is lost for too long", (*told, EvictPod(), Remember({"evicted": True}), event))
 
 
+def _ask_for_a_missing_allocation(look: Look) -> Decision | None:
+    """A Pod that ran has an allocation; where a list lacks it, the status that is published stays."""
+    if look.observation.allocations or look.observation.confirmed or not was_started(look.pod):
+        return None
+    return Decision("its allocation is in no list", (Reread(look.job.namespace, look.job.id),))
+
+
 def _fail_what_can_never_start(look: Look) -> Decision | None:
     """Refuse a Pod that Nomad showed to be impossible, and leave nothing of it there."""
     seen = look.outcome
@@ -243,6 +250,7 @@ def _may_be_purged(observation: Observation) -> bool:
 RULES = (
     Rule("read what somebody ended", _read_what_somebody_ended),
     Rule("fail what somebody stopped", _fail_what_somebody_stopped),
+    Rule("ask for an allocation that is missing", _ask_for_a_missing_allocation),
     Rule("forbid further starts", _forbid_further_starts),
     Rule("let the first start", _let_the_first_start),
     Rule("keep from being placed again", _keep_from_being_placed_again),

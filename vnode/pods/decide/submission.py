@@ -7,7 +7,7 @@ from translators.errors import Finding, Refused
 from translators.identity import job_id
 from translators.pod_to_job import translate
 from translators.records.pods import Pod
-from vnode.pods.actions import Action, Decision, Forbid, Note, PatchStatus, Register, Remember
+from vnode.pods.actions import Action, Decision, Forbid, Note, PatchStatus, Register, Remember, Reread
 from vnode.pods.decide.circumstances import facts
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.refusal import refuse
@@ -34,6 +34,13 @@ def _forbid_starts(look: Look) -> Decision | None:
     if not observation.permit:
         return None
     return Decision("no job, no permit", (Forbid(observation.permit, job_id(look.pod.uid)),), look.now)
+
+
+def _ask_before_it_is_lost(look: Look) -> Decision | None:
+    """What ran and is not to be found would be failed, or started anew; but a list may lack its job."""
+    if look.observation.confirmed or not was_started(look.pod):
+        return None
+    return Decision("its job is in no list", (Reread(look.circumstances.job.nomad_namespace, job_id(look.pod.uid)),))
 
 
 def _never_again(look: Look) -> Decision | None:
@@ -96,6 +103,7 @@ def _warnings(observation: Observation, findings: tuple[Finding, ...]) -> tuple[
 RULES = (
     Rule("forbid starts without a job", _forbid_starts),
     Rule("refuse again", _refuse_again),
+    Rule("ask before a job is taken for lost", _ask_before_it_is_lost),
     Rule("never run twice", _never_again),
     Rule("wait for the predecessor", _wait_for_predecessor),
     Rule("wait for what may run on", _wait_for_what_may_run_on),

@@ -29,6 +29,13 @@ def kill_all(observation: Observation) -> tuple[Action, ...]:
     )
 
 
+def _ask_before_it_leaves(look: Look) -> Decision | None:
+    """The answer to a registration may have been lost, or a list lacks the job: its tasks would outlive the Pod."""
+    if look.observation.job is not None or look.observation.confirmed:
+        return None
+    return Decision("no job is known", (Reread(look.circumstances.job.nomad_namespace, job_id(look.pod.uid)),))
+
+
 def _await_leaving(look: Look) -> Decision | None:
     if not look.observation.memory.deleted or not look.observation.is_over:
         return None
@@ -102,6 +109,7 @@ def _killing_events(pod: Pod) -> tuple[EventNote, ...]:
 
 
 RULES = (
+    Rule("ask before a Pod without a job leaves", _ask_before_it_leaves),
     Rule("wait for the object to leave", _await_leaving),
     Rule("finish", _finish),
     Rule("stop what is deleted", _stop),
