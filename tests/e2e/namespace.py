@@ -143,7 +143,7 @@ class Namespace:
     def nomad_jobs(self) -> list[dict[str, Any]]:
         """The jobs in Nomad, in any of its namespaces, of Pods of this namespace."""
         jobs = self.bed.nomad.api("/v1/jobs?namespace=*&meta=true")
-        return [job for job in jobs if (job["Meta"] or {}).get("vk_namespace") == self.name]
+        return [job for job in jobs if (job.get("Meta") or {}).get("vk_namespace") == self.name]
 
     def allocations(self, pod: Manifest) -> list[dict[str, Any]]:
         """The allocations of a Pod's job, in the order of their creation."""

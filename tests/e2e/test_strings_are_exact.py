@@ -206,7 +206,7 @@ def _spread(number: int, values: Sequence[str]) -> Values:
 
 def _of_driver(driver: str) -> list[Values]:
     """Every trap in every place, and as many random ones as are missing."""
-    source = random.Random(f"{SEED} {driver}")  # noqa: S311 - the same values in every run
+    source = random.Random(f"{SEED} {driver}")
     packed = [_spread(number, TRAPS) for number in range(3)]
     rest = _VALUES // len(DRIVERS) - 3 * len(TRAPS)
     spare = _PODS_PER_DRIVER - len(packed)

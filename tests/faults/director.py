@@ -22,6 +22,12 @@ class Director:
     requests: Counter[Route] = field(default_factory=Counter)
     given: list[tuple[Route, int, Fault]] = field(default_factory=list)
 
+    def begin(self, plan: Plan, cap: int = 1000) -> None:
+        """Another plan, whose numbers begin at 1."""
+        self.requests.clear()
+        self.given.clear()
+        self.plan, self.cap = plan, cap
+
     def next(self, route: Route) -> Fault | None:
         """The fault of the next request of a route."""
         self.requests[route] += 1

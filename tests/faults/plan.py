@@ -53,7 +53,7 @@ def seeded(seed: int) -> Plan:
 
 def plan(seed: int, route: Route, number: int) -> Fault | None:
     """The fault that the `number`-th request of a route meets, None for most."""
-    dice = Random(f"{seed} {route.peer} {route.name} {number}")  # noqa: S311 - it is to be replayed
+    dice = Random(f"{seed} {route.peer} {route.name} {number}")
     if dice.randrange(100) >= SHARES[route.kind]:
         return None
     return dice.choice(_menu(route))(dice)

@@ -1,0 +1,176 @@
+"""Pods are created, finish, are deleted and created again while everything goes wrong that a seed says.
+
+The seed decides the faults (see `tests.faults.plan`) and what is done to which Pod; when the servers answer is theirs.
+
+    scripts/soak --seeds 1-500 --pods 200
+"""
+
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from tests.e2e.bed.bed import Bed
+from tests.e2e.bed.errors import BedError
+from tests.e2e.namespace import Namespace
+from tests.faults.between import Between, between
+from tests.faults.director import Director
+from tests.faults.forked import ForkedVnode, forked
+from tests.faults.plan import calm, seeded
+from tests.faults.stage import Stage
+from tests.faults.workload import Life, lives
+
+_STEP_SECONDS = 0.5
+_SETTLE_SECONDS = 120.0
+_DELETED_PER_STEP = 0.06
+_KILLED_PER_STEP = 0.04
+#: Connections that a server takes; vnode's own budget is 24 requests and some streams.
+_CAPS = (1000, 1000, 40, 16)
+_DEFECT = "a defect of vnode"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Where a seed is tried: vnode behind the proxies, and foreign jobs that must not be touched."""
+
+    bed: Bed
+    between: Between
+    vnode: ForkedVnode
+    foreign: "Foreign"
+
+
+class Foreign:
+    """Jobs in Nomad that look as much like ours as they can: of another cluster, of another Node, of a person."""
+
+    def __init__(self, bed: Bed) -> None:
+        """They are registered."""
+        self._bed = bed
+        ours = {"vk_namespace": "default", "vk_pod": "foreign", "vk_hash": "0"}
+        cluster = bed.control_plane.api("/api/v1/namespaces/kube-system")["metadata"]["uid"]
+        self._jobs = {
+            "vk-00000000-0000-4000-8000-000000000001": {**ours, "vk_cluster": "another", "vk_node": "soak"},
+            "vk-00000000-0000-4000-8000-000000000002": {**ours, "vk_cluster": cluster, "vk_node": "another"},
+            "vk-by-a-person": {},
+        }
+        for name, meta in self._jobs.items():
+            uid = {"vk_uid": name.removeprefix("vk-")} if meta else {}
+            bed.nomad.api("/v1/jobs", "PUT", {"Job": _job(name, {**meta, **uid})})
+        self._before = self._states()
+
+    def untouched(self) -> bool:
+        """Whether nobody stopped, purged or registered them anew."""
+        return self._states() == self._before
+
+    def remove(self) -> None:
+        """Take them away."""
+        for name in self._jobs:
+            self._bed.nomad.api(f"/v1/job/{name}?purge=true", "DELETE")
+
+    def _states(self) -> dict[str, tuple[object, ...]]:
+        jobs = {job["ID"]: job for job in self._bed.nomad.api("/v1/jobs?prefix=vk-")}
+        return {
+            name: (jobs[name]["JobModifyIndex"], jobs[name]["Stop"]) if name in jobs else ("purged",)
+            for name in self._jobs
+        }
+
+
+def _job(name: str, meta: dict[str, str]) -> dict[str, object]:
+    task = {"Name": "main", "Driver": "mock_driver", "Config": {"run_for": "6h"}, "Resources": {"CPU": 1}}
+    group = {"Name": "pod", "Tasks": [task]}
+    return {"ID": name, "Name": name, "Type": "service", "Datacenters": ["*"], "Meta": meta, "TaskGroups": [group]}
+
+
+@contextmanager
+def trial(bed: Bed, node: str = "soak") -> Iterator[Trial]:
+    """Everything that seeds share; vnode is not running yet."""
+    foreign = Foreign(bed)
+    with between(bed, Director()) as faults, forked(bed, faults, node) as vnode:
+        yield Trial(bed, faults, vnode, foreign)
+    foreign.remove()
+
+
+def soak(at: Trial, namespace: Namespace, seed: int, *, pods: int, seconds: float) -> str:
+    """Try one seed; a broken promise is an error, what happened is told in a line."""
+    began, director, read = time.monotonic(), at.between.director, len(at.vnode.log)
+    dice = random.Random(f"soak {seed}")
+    stage = Stage(at.bed, namespace, at.vnode.node, dice, at.bed.directory / f"traces-{namespace.name}")
+    director.begin(seeded(seed), dice.choice(_CAPS))
+    at.between.cut_streams()
+    if not at.vnode.running:
+        at.vnode.start()
+    try:
+        kills = _live(at.vnode, stage, dice, lives(dice, pods), seconds)
+        faults = Counter(type(fault).__name__ for _, _, fault in director.given)
+        director.begin(calm)
+        stage.settle(_SETTLE_SECONDS, lambda: _must_run(at.vnode))
+        settled = time.monotonic() - began - seconds
+    except Exception as problem:
+        problem.add_note(f"seed {seed}: scripts/soak --seeds {seed} --pods {pods} replays its faults")
+        raise
+    finally:
+        director.begin(calm)
+    log = at.vnode.log[read:]
+    if _DEFECT in log or "Traceback" in log:
+        raise BedError(f"seed {seed}: vnode met a defect:\n{log[max(0, log.find('Traceback') - 2000) :][:6000]}")
+    if not at.foreign.untouched():
+        raise BedError(f"seed {seed}: a job of somebody else was touched")
+    met = ", ".join(f"{count} {name}" for name, count in faults.most_common())
+    return f"seed {seed}: {stage.created} Pods, {kills} kills, settled after {settled:.0f} s; faults: {met}"
+
+
+def _live(vnode: ForkedVnode, stage: Stage, dice: random.Random, first: dict[str, Life], seconds: float) -> int:
+    """Create and delete for some seconds; gives how often vnode was killed."""
+    coming, kills = list(first.values()), 0
+    steps = int(seconds / _STEP_SECONDS)
+    # All of the first generation exists after half of the time.
+    batch = -(-2 * len(coming) // steps)
+    for _ in range(steps):
+        due = time.monotonic() + _STEP_SECONDS
+        coming = [life for life in coming[:batch] if not stage.create(life)] + coming[batch:]
+        coming += stage.delete_some(_DELETED_PER_STEP)
+        if dice.random() < _KILLED_PER_STEP:
+            vnode.kill()
+            vnode.start()
+            kills += 1
+        time.sleep(max(0.0, due - time.monotonic()))
+    return kills
+
+
+def _must_run(vnode: ForkedVnode) -> None:
+    if not vnode.running:
+        raise BedError(f"vnode ended by itself; the end of its log:\n{vnode.log[-4000:]}")
+
+
+@click.command(help=__doc__)
+@click.option("--seeds", default="1-500", show_default=True, help="One seed, or the first and the last of many.")
+@click.option("--pods", default=200, show_default=True, help="Pods of the first generation.")
+@click.option("--seconds", default=30.0, show_default=True, help="How long Pods are created and deleted under faults.")
+def main(seeds: str, pods: int, seconds: float) -> None:
+    """Try many seeds on one bed; the exit code tells whether all promises held."""
+    first, _, last = seeds.partition("-")
+    failed = []
+    with (
+        tempfile.TemporaryDirectory(prefix="hashinetes-soak-") as folder,
+        Bed.start(Path(folder)) as bed,
+        trial(bed) as at,
+    ):
+        for seed in range(int(first), int(last or first) + 1):
+            with Namespace.created(bed, f"scene-soak-{seed}") as namespace:
+                try:
+                    click.echo(soak(at, namespace, seed, pods=pods, seconds=seconds))
+                except BedError as problem:
+                    failed.append(seed)
+                    click.echo(f"seed {seed} FAILED: {problem}", err=True)
+    click.echo(f"{len(failed)} seeds failed: {failed}" if failed else "every promise held")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""A namespace with a workload in it: what is done to its Pods, and what is seen of them."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from tests.e2e.bed.bed import Bed
+from tests.e2e.bed.errors import BedError
+from tests.e2e.namespace import Namespace
+from tests.faults.promises import Sight, broken
+from tests.faults.workload import Life, manifest, reborn
+
+_LOOK_SECONDS = 0.5
+#: Grace periods that Pods are deleted with; 0 is by force, and the object is gone at once.
+_GRACES = (None, None, 1, 0)
+
+
+class Stage:
+    """The Pods of one run. What the tasks append to lies in `traces`."""
+
+    def __init__(self, bed: Bed, namespace: Namespace, node: str, dice: Random, traces: Path) -> None:
+        """A folder for the traces is made."""
+        self.namespace = namespace
+        self.living: dict[str, Life] = {}
+        self.dead: list[Life] = []
+        self._bed = bed
+        self._node = node
+        self._dice = dice
+        self._traces = traces
+        #: Every job that there may ever have been.
+        self._jobs: set[str] = set()
+        traces.mkdir()
+        # Tasks of other users write there.
+        traces.chmod(0o777)
+
+    @property
+    def created(self) -> int:
+        """How many Pods there were in all."""
+        return len(self.living) + len(self.dead)
+
+    def create(self, life: Life) -> bool:
+        """Create a Pod; False while one that is being deleted still bears its name."""
+        try:
+            path = f"/api/v1/namespaces/{self.namespace.name}/pods"
+            made = self._bed.control_plane.api(path, "POST", manifest(life, self._node, self._traces))
+        except BedError as problem:
+            if "AlreadyExists" in str(problem):
+                return False
+            raise
+        self.living[life.name] = life
+        self._jobs.add(f"vk-{made['metadata']['uid']}")
+        return True
+
+    def delete_some(self, share: float) -> list[Life]:
+        """Delete a share of the Pods, each with a grace period of the dice; gives what is to come after them."""
+        chosen = [life for life in self.living.values() if self._dice.random() < share]
+        for life in chosen:
+            self.namespace.delete(life.name, grace=self._dice.choice(_GRACES))
+            self.dead.append(self.living.pop(life.name))
+        return [reborn(self._dice, life) for life in chosen]
+
+    def sight(self) -> Sight:
+        """Both sides now."""
+        allocations = self._bed.nomad.api("/v1/allocations?namespace=*")
+        return Sight(
+            living=self.living,
+            dead=self.dead,
+            pods=self.namespace.pods(),
+            jobs=self.namespace.nomad_jobs(),
+            allocations=[each for each in allocations if each["JobID"] in self._jobs],
+            traces={file.name: len(file.read_text().splitlines()) for file in self._traces.iterdir()},
+        )
+
+    def settle(self, within: float, still: Callable[[], object]) -> None:
+        """Wait until every promise holds; `still` raises when waiting is in vain."""
+        deadline = time.monotonic() + within
+        while problems := broken(self.sight()):
+            still()
+            if time.monotonic() > deadline:
+                raise BedError(f"after {within:g} s of calm:\n" + "\n".join(problems))
+            time.sleep(_LOOK_SECONDS)
