@@ -19,6 +19,8 @@ class PodStore:
         self._pods: dict[PodUid, Pod] = {}
         self._newest: dict[tuple[str, str], PodUid] = {}
         self._removals: dict[PodUid, Removal] = {}
+        #: Pods that the API was asked for and knows no more, while a slow watch may still tell of their lives.
+        self._buried: set[PodUid] = set()
         self.synced = False
 
     def __len__(self) -> int:
@@ -53,7 +55,9 @@ class PodStore:
 
     def replace(self, pods: Iterable[Pod]) -> None:
         """Take over a complete list; what it does not hold is looked at, and not believed to have left the API."""
-        listed = {pod.uid: pod for pod in pods}
+        found = {pod.uid: pod for pod in pods}
+        listed = {uid: pod for uid, pod in found.items() if uid not in self._buried}
+        self._buried &= found.keys()
         gone = [uid for uid in self._pods if uid not in listed]
         changed = [uid for uid, pod in listed.items() if self._pods.get(uid) != pod]
         self._pods = listed
@@ -64,6 +68,8 @@ class PodStore:
 
     def apply(self, pod: Pod) -> None:
         """Take over one Pod as added or modified; a version that we wrote ourselves is nothing new."""
+        if pod.uid in self._buried:
+            return
         known = self._pods.get(pod.uid)
         self._pods[pod.uid] = pod
         if known is None:
@@ -80,6 +86,7 @@ class PodStore:
 
     def remove(self, pod: Pod) -> None:
         """Forget a Pod that left the API."""
+        self._buried.discard(pod.uid)
         self._pods.pop(pod.uid, None)
         self._removals[pod.uid] = Removal(grace=pod.metadata.deletion_grace_period_seconds)
         if self._newest.get(_name(pod)) == pod.uid:
@@ -90,6 +97,10 @@ class PodStore:
         """Take over a Pod that a list lacked and the API knows all the same, unless it was seen leaving meanwhile."""
         if pod.uid not in self._removals and pod.uid not in self._pods:
             self.apply(pod)
+
+    def bury(self, uid: PodUid) -> None:
+        """The API knows the Pod no more; what the watch tells of it until its DELETED event is old."""
+        self._buried.add(uid)
 
     def lose(self, uid: PodUid) -> None:
         """A write was told that there is no such Pod: look at what we know of it as if a list lacked it."""

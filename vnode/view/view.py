@@ -84,6 +84,7 @@ class View:
     def confirm_absence(self, uid: PodUid) -> None:
         """Note that the API was asked and knows no such Pod."""
         self._absent.add(uid)
+        self.pods.bury(uid)
 
     def owner_history(self, pod: Pod | None, reason: str) -> OwnerHistory:
         """How often Pods of this Pod's controller were failed for `reason`."""

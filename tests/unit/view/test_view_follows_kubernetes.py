@@ -122,3 +122,25 @@ def test_forgetting_a_uid_leaves_nothing_of_it() -> None:
     seen.forget(PodUid("u1"))
     observed = seen.observation(PodUid("u1"))
     assert (observed.job, observed.removal, observed.memory.attempts) == (None, None, 0)
+
+
+def test_a_watch_that_lags_does_not_bring_back_a_pod_that_the_api_was_asked_for() -> None:
+    seen = view()
+    seen.pods.apply(pod("u1"))
+    seen.pods.lose(PodUid("u1"))
+    seen.confirm_absence(PodUid("u1"))
+    seen.forget(PodUid("u1"))
+    seen.pods.apply(pod("u1", version=2))
+    seen.pods.replace([pod("u1", version=3)])
+    seen.pods.find(pod("u1", version=3))
+    assert seen.observation(PodUid("u1")).pod is None
+    seen.pods.remove(pod("u1", version=4, grace=0))
+    assert seen.observation(PodUid("u1")).removal == Removal(grace=0)
+
+
+def test_a_pod_that_is_gone_is_remembered_only_until_a_list_lacks_it() -> None:
+    seen = view()
+    seen.confirm_absence(PodUid("u1"))
+    seen.pods.replace([])
+    seen.pods.apply(pod("u1"))
+    assert seen.observation(PodUid("u1")).pod is not None
