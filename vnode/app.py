@@ -1,68 +1,41 @@
-"""The life of the service: connect to both sides, follow them, reconcile, serve, until told to stop.
+"""The life of vnode: connect to both sides, be elected, serve; until told to stop.
 
-Everything is put together here and nowhere else. Every task belongs to the one TaskGroup and ends with it; what
-runs on Nomad does not notice.
+What outlives a term is put together here: the connections, the election, the servers. What looks after the Node
+while we lead is `vnode.service`.
 """
 
 import asyncio
-import gc
 import random
-import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import structlog
 
-from translators.clients_to_node import PROVIDER_TAINT, min_mhz_per_core
-from translators.namespaces import nomad_namespace
-from translators.pod_to_job import JobContext
-from translators.records.pods import Pod, PodUid
-from translators.support import decode_pod
-from vnode import __version__
-from vnode.cluster import Cluster, cluster_of
+from vnode.cluster import cluster_of
 from vnode.connections import StartError, connections
-from vnode.errors import PeerError
-from vnode.following import ClientsSink, Following, Link, NamespaceSink, namespaces_in_use
+from vnode.fence import OPEN
 from vnode.kube.connection import Connection
-from vnode.kube.events import EventRecorder
-from vnode.kube.patches import PodWriter
-from vnode.kube.reflector import Reflector
+from vnode.kube.leases import Lease, LeaseClient, decode_lease, leases_path
+from vnode.kube.reflector import Reflector, Sink
 from vnode.kubelet.assembly import KubeletApi, KubeletSettings, kubelet_api
+from vnode.leadership.alone import Alone
+from vnode.leadership.clock import read
+from vnode.leadership.election import DEADLINE, RENEWED_EVERY
+from vnode.leadership.leadership import Leadership
+from vnode.leadership.term import Term
 from vnode.metrics import Metrics
 from vnode.monitoring import monitoring
-from vnode.node.description import Description
-from vnode.node.heartbeat import NodeKeeper
-from vnode.node.virtual_node import VirtualNode
-from vnode.nomad.client import NomadClient
-from vnode.nomad.event_stream import EventSink, EventStream
-from vnode.nomad.events import Topic
 from vnode.nomad.logs import NomadLogs
 from vnode.nomad.transport import Transport
-from vnode.nomad.variables import NomadVariables
-from vnode.pods.decide import Circumstances
-from vnode.pods.decide.circumstances import SETTLING, SETTLING_OF_MANY
-from vnode.pods.log_meter import LogMeter
-from vnode.pods.pod_events import PodEvents
-from vnode.pods.queue import KeyedQueue
-from vnode.pods.reconciler import Peers, Reconciler
+from vnode.patience import patiently
+from vnode.service import Service
 from vnode.settings import Settings
-from vnode.view.neighbours import NeighbourStore
-from vnode.view.runs import RunWatch
-from vnode.view.view import View
+from vnode.stage import Stage
 
 _log = structlog.get_logger(__name__)
-
-WORKERS = 32
-#: Pods that wait for a later look: more than these are being started, or in trouble, at once.
-MANY = 50
-_FIRST_TRY, _LONGEST_TRY = 0.5, 10.0
-_UNKNOWN_SPEED = 1000.0
-
-T = TypeVar("T")
 
 
 async def run(settings: Settings) -> None:
@@ -74,294 +47,75 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with connections(settings) as (kubernetes, transport):
-        cluster = await _patiently("Kubernetes", lambda: cluster_of(kubernetes, settings.cluster_id))
-        await Service(settings, cluster, kubernetes, transport).run(stop)
-
-
-async def _patiently(peer: str, ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask until there is an answer: at a start of everything, the other side may come later than we do."""
-    delay = _FIRST_TRY
-    while True:
-        try:
-            return await ask()
-        except PeerError as error:
-            _log.warning("waits for a peer", peer=peer, error=str(error), retry_in=delay)
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, _LONGEST_TRY)
-
-
-class Collected:
-    """Jobs that are to be removed, and when the last one is."""
-
-    def __init__(self, chosen: frozenset[PodUid]) -> None:
-        self.chosen = chosen
-        self.all_gone = asyncio.Event()
-        self._left = set(chosen)
-
-    def forgotten(self, uid: PodUid) -> None:
-        """One of them is gone on both sides."""
-        self._left.discard(uid)
-        if not self._left:
-            self.all_gone.set()
-
-
-class Service:
-    """One virtual Node: its parts, put together."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        cluster: Cluster,
-        kubernetes: Connection,
-        transport: Transport,
-        collected: Collected | None = None,
-    ) -> None:
-        self.settings = settings
-        self.cluster = cluster
-        self.kubernetes = kubernetes
-        self.transport = transport
-        self.client = NomadClient(transport)
-        self.variables = NomadVariables(transport)
-        self.metrics = Metrics()
-        self.queue: KeyedQueue[PodUid] = KeyedQueue(time.monotonic)
-        self.view = View(
-            cluster=cluster.id,
-            node=settings.node_name,
-            changed=self._pod_changed,
-            capacity_changed=self._capacity_changed,
-            clock=time.monotonic,
-            forgotten=collected.forgotten if collected is not None else lambda _: None,
-            chosen=collected.chosen if collected is not None else None,
-        )
-        self.runs = RunWatch(self.view)
-        self.neighbours = NeighbourStore(self._capacity_changed)
-        self.link = Link(self._capacity_changed)
-        self.clients = ClientsSink(
-            self.client, self.view, self.link, node_pool=settings.node_pool, datacenters=settings.datacenters
-        )
-        self.recorder = EventRecorder(kubernetes, now=_now, clock=time.monotonic, ids=_event_id)
-        self.node = _virtual_node(settings)
-        description = self._description()
-        self.keeper = NodeKeeper(
-            kubernetes,
-            self.node,
-            description.status,
-            description.labels,
-            now=_now,
-            clock=time.monotonic,
-            random=random.random,
-        )
-        self.following: Following | None = None
-        #: MHz of one CPU: the setting, or the slowest client's as long as there was one.
-        self._speed = settings.mhz_per_core
-        self._clients_known = False
-        self.metrics.waiting.set_function(lambda: len(self.queue))
-        self.metrics.pods.set_function(lambda: len(self.view.pods))
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Start everything, wait for `stop`, end everything."""
-        _spare_collections()
-        async with self._servers() as server, asyncio.TaskGroup() as tasks:
-            self.following = Following(self._stream, tasks, self._namespace_sink)
-            running = [
-                tasks.create_task(server.run()),
-                tasks.create_task(self.recorder.run()),
-                tasks.create_task(self._stream("", ("Node",), self.clients).run()),
-                tasks.create_task(self._pods().run()),
-                tasks.create_task(self.keeper.run()),
-                tasks.create_task(self._follow_what_is_there()),
-                tasks.create_task(self.following.resync_slowly(asyncio.sleep)),
-                *(tasks.create_task(self._reconciler().work()) for _ in range(WORKERS)),
-            ]
-            _log.info("serves", node=self.node.name, cluster=self.cluster.id, kubelet_port=server.port)
-            await stop.wait()
+    life, told = asyncio.create_task(_life(settings)), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((life, told), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        if not life.done():
             _log.info("ends; workloads stay as they are")
-            self.following.end()
-            for task in running:
-                task.cancel()
-
-    async def collect(self, collected: Collected) -> None:
-        """Only end and remove the chosen jobs, whose Pods are gone, and return when that is done."""
-        self.view.pods.synced = True
-        for uid in collected.chosen:
-            self.view.confirm_absence(uid)
-        async with asyncio.TaskGroup() as tasks:
-            self.following = Following(self._stream, tasks, self._namespace_sink)
-            running = [
-                tasks.create_task(self._stream("", ("Node",), self.clients).run()),
-                tasks.create_task(self._follow_what_is_there()),
-                *(tasks.create_task(self._reconciler().work()) for _ in range(WORKERS)),
-            ]
-            try:
-                await collected.all_gone.wait()
-            finally:
-                self.following.end()
-                for task in running:
-                    task.cancel()
-
-    @asynccontextmanager
-    async def _servers(self) -> AsyncIterator[KubeletApi]:
-        registry = self.metrics.registry
-        async with AsyncExitStack() as stack:
-            try:
-                await stack.enter_async_context(monitoring(self.settings.metrics_port, registry, self._not_ready))
-                server = await stack.enter_async_context(
-                    kubelet_api(
-                        self._kubelet_settings(),
-                        self.kubernetes,
-                        self.view.pods,
-                        NomadLogs(self.transport),
-                        self.runs,
-                        registry,
-                    )
-                )
-            except OSError as error:
-                raise StartError(f"the kubelet API cannot be served: {error}") from error
-            yield server
-
-    def _not_ready(self) -> str:
-        """What is missing before Pods are looked after, as a sentence; empty when nothing is."""
-        if not self.view.pods.synced:
-            return "the Pods of the Node were not listed yet"
-        if not self.link.reachable:
-            return self.link.problem
-        return "" if self.view.clients.synced else "Nomad's clients were not listed yet"
-
-    def _kubelet_settings(self) -> KubeletSettings:
-        return KubeletSettings(
-            node=self.node.name,
-            address=self.node.address,
-            port=self.node.port,
-            certificate=self.settings.kubelet_certificate,
-            key=self.settings.kubelet_key,
-            client_ca_file=self.settings.client_ca_file,
-        )
-
-    def _stream(self, namespace: str, topics: tuple[Topic, ...], sink: EventSink) -> EventStream:
-        return EventStream(
-            self.transport, namespace, topics, sink, now=time.monotonic, sleep=asyncio.sleep, random=random.random
-        )
-
-    def _namespace_sink(self, namespace: str) -> NamespaceSink:
-        return NamespaceSink(namespace, self.client, self.variables, self.view, self.neighbours, self._look_at_all)
-
-    def _pods(self) -> Reflector[Pod]:
-        return Reflector(
-            self.kubernetes,
-            "/api/v1/pods",
-            {"fieldSelector": f"spec.nodeName={self.node.name}"},
-            decode_pod,
-            self.view.pods,
-            time.monotonic,
-            random.random,
-            asyncio.sleep,
-        )
-
-    def _reconciler(self) -> Reconciler:
-        return Reconciler(
-            view=self.view,
-            queue=self.queue,
-            peers=Peers(
-                pods=PodWriter(self.kubernetes, decode_pod),
-                jobs=self.client,
-                variables=self.variables,
-                events=PodEvents(self.recorder, self.node.name),
-                logs=LogMeter(NomadLogs(self.transport)),
-                link=self.link,
-            ),
-            circumstances=self._circumstances,
-            metrics=self.metrics,
-            now=_now,
-            clock=time.monotonic,
-        )
-
-    async def _follow_what_is_there(self) -> None:
-        """Follow every Nomad namespace that holds jobs of ours, whose Pods may be gone."""
-        found = await _patiently(
-            "Nomad", lambda: namespaces_in_use(self.client, self.view.is_ours, self.settings.namespace_map)
-        )
-        if self.following is not None:
-            for namespace in found:
-                self.following.follow(namespace)
-
-    def _circumstances(self, kubernetes_namespace: str) -> Circumstances | str:
-        """What decisions about Pods of a namespace rest on, or why there are none until both sides are known."""
-        settings = self.settings
-        namespace = nomad_namespace(settings.namespace_map, kubernetes_namespace)
-        if self.following is None:
-            return ""
-        followed = self.following.follow(namespace)
-        if not (followed.synced and self.view.pods.synced and self.view.clients.synced):
-            return followed.problem
-        job = JobContext(
-            cluster_id=self.cluster.id,
-            node_name=settings.node_name,
-            nomad_namespace=namespace,
-            region=settings.nomad_region,
-            datacenters=settings.datacenters,
-            node_pool=settings.node_pool,
-            mhz_per_core=self._speed or _UNKNOWN_SPEED,
-            memory_oversubscription=self.clients.memory_oversubscription,
-            default_driver=settings.default_driver,
-            kubernetes_service=settings.kubernetes_endpoint,
-            routable_allocations=settings.routable_allocations,
-        )
-        settling = SETTLING_OF_MANY if self.queue.due > MANY else SETTLING
-        return Circumstances(job=job, policy=settings.policy, placeable=bool(self._speed), settling=settling)
-
-    def _description(self) -> Description:
-        return Description(
-            node=self.node,
-            clients=self.view.clients,
-            neighbours=self.neighbours,
-            link=self.link,
-            mhz_per_core=lambda: self._speed or _UNKNOWN_SPEED,
-            kubelet_version=f"{self.cluster.version}+vnode.{__version__}",
-            pods_per_client=self.settings.max_pods,
-        )
-
-    def _pod_changed(self, uid: PodUid) -> None:
-        self.queue.add(uid)
-        self.runs.wake(uid)
-
-    def _capacity_changed(self) -> None:
-        self.keeper.notify()
-        known, before = self.view.clients.synced, self._speed
-        self._speed = self.settings.mhz_per_core or min_mhz_per_core(self.view.clients) or before
-        if known and not (self._clients_known and before):
-            self._clients_known = True
-            self._look_at_all()
-
-    def _look_at_all(self) -> None:
-        for pod in self.view.pods:
-            self.queue.add(pod.uid)
-        for job in self.view.jobs:
-            self.queue.add(job.identity.uid)
+        life.cancel()
+        with suppress(asyncio.CancelledError):
+            await life
 
 
-def _virtual_node(settings: Settings) -> VirtualNode:
-    return VirtualNode(
-        name=settings.node_name,
-        address=settings.node_address,
-        port=settings.kubelet_port,
-        region=settings.nomad_region,
-        datacenters=settings.datacenters,
-        node_pool=settings.node_pool,
-        zone=settings.zone,
-        taints=(PROVIDER_TAINT,) if settings.taint else (),
+async def _life(settings: Settings) -> None:
+    term = Term(read, DEADLINE) if settings.leader_elect else None
+    fence = OPEN if term is None else term
+    metrics = Metrics()
+    async with connections(settings, fence) as (kubernetes, transport):
+        cluster = await patiently("Kubernetes", lambda: cluster_of(kubernetes, settings.cluster_id))
+        leadership = Alone() if term is None else _leadership(settings, kubernetes, term)
+        stage = Stage(lambda: leadership.holder)
+        metrics.leader.set_function(lambda: stage.service is not None)
+        async with _servers(settings, kubernetes, transport, stage, metrics) as server, asyncio.TaskGroup() as tasks:
+            tasks.create_task(server.run())
+            while True:
+                async with leadership.held(stage.look_at_all) as lost:
+                    _log.info("serves", node=settings.node_name, cluster=cluster.id, kubelet_port=server.port)
+                    service = Service(settings, cluster, kubernetes, transport, metrics=metrics, fence=fence)
+                    with stage.showing(service):
+                        await service.run(lost)
+                await server.break_off()
+
+
+def _leadership(settings: Settings, kubernetes: Connection, term: Term) -> Leadership:
+    namespace, name = settings.leader_elect_namespace, f"vnode-{settings.node_name}"
+
+    async def follow(sink: Sink[Lease]) -> None:
+        query = {"fieldSelector": f"metadata.name={name}"}
+        path = leases_path(namespace)
+        await Reflector(kubernetes, path, query, decode_lease, sink, time.monotonic, random.random).run()
+
+    return Leadership(
+        LeaseClient(kubernetes.vital.unfenced, namespace, name, within=RENEWED_EVERY),
+        follow,
+        settings.leader_identity,
+        term,
+        now=lambda: datetime.now(UTC),
+        clock=time.monotonic,
+        read=read,
     )
 
 
-def _spare_collections() -> None:
-    """Look for garbage in what is new: records live long and hold no cycles, and a look at all of them stalls us."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _event_id() -> str:
-    return secrets.token_hex(8)
+@asynccontextmanager
+async def _servers(
+    settings: Settings, kubernetes: Connection, transport: Transport, stage: Stage, metrics: Metrics
+) -> AsyncIterator[KubeletApi]:
+    kubelet = KubeletSettings(
+        node=settings.node_name,
+        address=settings.node_address,
+        port=settings.kubelet_port,
+        certificate=settings.kubelet_certificate,
+        key=settings.kubelet_key,
+        client_ca_file=settings.client_ca_file,
+    )
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(monitoring(settings.metrics_port, metrics.registry, stage.not_ready))
+            server = await stack.enter_async_context(
+                kubelet_api(kubelet, kubernetes.unfenced, stage, NomadLogs(transport), metrics.registry)
+            )
+        except OSError as error:
+            raise StartError(f"the kubelet API cannot be served: {error}") from error
+        yield server

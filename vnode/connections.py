@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from vnode.errors import Denied
+from vnode.fence import OPEN, Fence
 from vnode.kube.connection import Connection
 from vnode.kube.connection import connect as connect_kubernetes
 from vnode.nomad.settings import NomadSettings
@@ -17,8 +18,8 @@ class StartError(Exception):
 
 
 @asynccontextmanager
-async def connections(settings: Settings) -> AsyncIterator[tuple[Connection, Transport]]:
-    """Both peers; nothing is asked of them yet.
+async def connections(settings: Settings, fence: Fence = OPEN) -> AsyncIterator[tuple[Connection, Transport]]:
+    """Both peers, with writes behind a fence; nothing is asked of them yet.
 
     Raises:
         StartError: when files or credentials cannot be used.
@@ -26,11 +27,11 @@ async def connections(settings: Settings) -> AsyncIterator[tuple[Connection, Tra
     kubeconfig = str(settings.kubeconfig) if settings.kubeconfig else None
     async with AsyncExitStack() as stack:
         try:
-            kubernetes = await stack.enter_async_context(connect_kubernetes(kubeconfig))
+            kubernetes = await stack.enter_async_context(connect_kubernetes(kubeconfig, fence=fence))
         except Denied as error:
             raise StartError(f"--kubeconfig: {error}") from error
         try:
-            transport = await stack.enter_async_context(connect_nomad(nomad_settings(settings)))
+            transport = await stack.enter_async_context(connect_nomad(nomad_settings(settings), fence=fence))
         except (OSError, ValueError) as error:
             raise StartError(f"Nomad's address, certificates or token cannot be used: {error}") from error
         yield kubernetes, transport

@@ -21,6 +21,14 @@ class Unavailable(PeerError):
         self.retry_after = retry_after
 
 
+class NoAnswer(Unavailable):
+    """Nothing came back: the peer cannot be reached, hangs, or broke off."""
+
+
+class Withheld(Unavailable):
+    """The write was not sent, for this process may not write now: another replica leads, or it only observes."""
+
+
 class Denied(PeerError):
     """Our own rights or our identity do not suffice; only an administrator can help."""
 

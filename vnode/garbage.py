@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from translators.identity import JobIdentity, owner_of
 from translators.records.jobs import JobStub
 from translators.support import decode_pod
-from vnode.app import Collected, Service
 from vnode.cluster import Cluster, cluster_of
 from vnode.connections import connections
 from vnode.errors import Unavailable
 from vnode.following import namespaces_in_use
 from vnode.kube.patches import PodWriter
+from vnode.metrics import Metrics
 from vnode.nomad.client import NomadClient
+from vnode.service import Collected, Service
 from vnode.settings import Settings
 
 #: Seconds that the tasks of collected jobs may take to end.
@@ -31,7 +32,9 @@ async def collect(settings: Settings, *, everything: bool, dry_run: bool) -> lis
             owned = await _without_pods(PodWriter(kubernetes, decode_pod), owned)
         if owned and not dry_run:
             collected = Collected(frozenset(owner.uid for _, owner in owned))
-            await _within(Service(settings, cluster, kubernetes, transport, collected), collected)
+            await _within(
+                Service(settings, cluster, kubernetes, transport, metrics=Metrics(), collected=collected), collected
+            )
         return [f"{'would remove' if dry_run else 'removed'} {stub.name} ({stub.id})" for stub, _ in owned]
 
 

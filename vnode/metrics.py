@@ -19,6 +19,9 @@ class Metrics:
         )
         self.rounds = Counter("vnode_rounds", "Looks taken at a Pod.", registry=self.registry)
         self.waiting = Gauge("vnode_queue_length", "Pods that wait to be looked at.", registry=self.registry)
+        self.leader = Gauge(
+            "vnode_leader", "1 where this replica looks after the Node, 0 where it stands by.", registry=self.registry
+        )
         self.pods = Gauge("vnode_pods", "Pods of the virtual Node.", registry=self.registry)
         self.status_latency = Histogram(
             "vnode_status_latency_seconds",

@@ -6,6 +6,8 @@ A flag beats the environment, the environment beats the file, and the standard v
 
 import ipaddress
 import os
+import secrets
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -45,6 +47,8 @@ _STANDARD_VARIABLES = {
 }
 
 
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
 Endpoint = tuple[str, int]
 
 
@@ -66,6 +70,15 @@ def _address(value: object) -> str:
 def _namespace_map(pattern: str) -> str:
     nomad_namespace(pattern, "x")
     return pattern
+
+
+def _own_namespace() -> str:
+    """That of the Pod we run in; elsewhere the one that deploy/ makes."""
+    return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.exists() else "vnode"
+
+
+def _own_identity() -> str:
+    return f"{socket.gethostname()}_{secrets.token_hex(4)}"
 
 
 #: A list that a variable or a single flag writes with commas.
@@ -112,6 +125,19 @@ class Settings(BaseSettings):
     )
     routable_allocations: bool = Field(
         default=False, description="The cluster reaches the addresses of Nomad's bridge and CNI networks."
+    )
+    leader_elect: bool = Field(
+        default=False, description="Let several replicas elect the one that looks after the Node."
+    )
+    leader_elect_namespace: str = Field(
+        default_factory=_own_namespace,
+        min_length=1,
+        description="Namespace of the election's Lease (default: our own).",
+    )
+    leader_identity: str = Field(
+        default_factory=_own_identity,
+        min_length=1,
+        description="Who we are in the election; no two processes may share it (default: host name and a random part).",
     )
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of /metrics and /healthz on loopback; 0 is none.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")

@@ -27,6 +27,7 @@ _SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _CREDENTIALS, _API, _VERSION = "credentials for Kubernetes", "Kubernetes API", "version of Kubernetes"
 _IDENTITY, _CLOCK, _RIGHTS = "identity in Kubernetes", "clock of Kubernetes", "rights in Kubernetes"
 _AUTHORITY = "authority of the API server's client certificate"
+_ELECTION = frozenset(rights.election("vnode"))
 _ORDER = (_API, _VERSION, _IDENTITY, _CLOCK, _RIGHTS, _AUTHORITY)
 
 
@@ -150,7 +151,8 @@ def needed_rights(settings: Settings) -> list[rights.Right]:
         rights.CLUSTER_IDENTITY: bool(settings.cluster_id),
         rights.CLIENT_AUTHORITY: settings.client_ca_file is not None,
     }
-    return [right for right in rights.RIGHTS if not unused.get(right)]
+    needed = [right for right in rights.RIGHTS if right not in _ELECTION and not unused.get(right)]
+    return [*needed, *(rights.election(settings.leader_elect_namespace) if settings.leader_elect else ())]
 
 
 async def _rest(settings: Settings, first: str) -> tuple[Finding, ...]:

@@ -55,6 +55,12 @@ def _on(group: str, resource: str, *verbs: str, namespace: str = "", name: str =
     return (Right(group, resource, verb, namespace, name) for verb in verbs)
 
 
+def election(namespace: str) -> tuple[Right, ...]:
+    """What an election by a Lease in this namespace needs."""
+    verbs = ("get", "list", "watch", "create", "update")
+    return tuple(_on("coordination.k8s.io", "leases", *verbs, namespace=namespace))
+
+
 CLIENT_AUTHORITY = Right("", "configmaps", "get", "kube-system", "extension-apiserver-authentication")
 CLUSTER_IDENTITY = Right("", "namespaces", "get", "", "kube-system")
 
@@ -69,6 +75,7 @@ RIGHTS = (
     *_on("authorization.k8s.io", "subjectaccessreviews", "create"),
     *_on("coordination.k8s.io", "leases", "get", "create", "update", namespace="kube-node-lease"),
     CLIENT_AUTHORITY,
+    *election("vnode"),
 )
 
 

@@ -2,7 +2,8 @@
 
 kubernetes_asyncio reads kubeconfigs, ServiceAccounts and exec plugins; the requests are our own, for its client
 resolves proxies in a thread for every request, has no timeouts, and logs bodies at DEBUG. Nothing here logs a body or
-a header. Requests and watches have a connector each, so that watches never starve patches.
+a header. Requests, watches and signs of life have a connector each, so that none starves the others. Writes stand
+behind a fence (`vnode.fence`).
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -23,13 +24,16 @@ from yaml import YAMLError
 from yarl import URL
 
 from vnode import __version__
-from vnode.errors import Denied, Unavailable
+from vnode.errors import Denied, NoAnswer
+from vnode.fence import OPEN, Fence, demand
 from vnode.kube.answers import failure
 from vnode.kube.api import JSON
 from vnode.kube.errors import Silent
+from vnode.last_look import last_look
 
 _log = structlog.get_logger(__name__)
 
+_READS = frozenset({"GET", "HEAD"})
 _CONNECT_SECONDS = 5.0
 _FIRST_BYTE_SECONDS = 30.0
 # The API server sends a bookmark about once a minute; two missing ones mean that nobody is there.
@@ -38,6 +42,8 @@ _SILENCE_SECONDS = 130.0
 _KEEPALIVE_SECONDS = 60.0
 _RENEW_SECONDS = 60.0
 _RENEW_AFTER_401_SECONDS = 10.0
+# The Leases and the status of the Node: a flood of patches must not make the Node, or the leader, look dead.
+_VITAL_REQUESTS = 4
 # The greatest object that etcd takes by default is 1.5 MiB; a line that outgrows this is not an object.
 _LINE_LIMIT = 16 * 2**20
 _PLUGIN_MESSAGE_LIMIT = 300
@@ -46,25 +52,39 @@ _MALFORMED = (ConfigException, OSError, YAMLError, AssertionError, AttributeErro
 
 
 class Connection:
-    """Requests and watches to one API server; made by `connect`."""
+    """Requests and watches to one API server; made by `connect`.
+
+    Writes are sent only while the fence allows it. `unfenced` is the same connection without a fence, for what changes
+    nothing (reviews) and for the election itself; `vital` is one with sockets of its own, for signs of life.
+    """
 
     def __init__(
         self,
         credentials: "_Credentials",
-        requests: aiohttp.ClientSession,
-        watches: aiohttp.ClientSession,
+        sessions: "_Sessions",
         watch_silence: float,
+        fence: Fence,
     ) -> None:
         self._credentials = credentials
-        self._requests = requests
-        self._watches = watches
+        self._sessions = sessions
         self._watch_silence = watch_silence
-        self._open_watches = 0
+        self._fence = fence
+
+    @property
+    def unfenced(self) -> "Connection":
+        """The same, for requests that may be sent at any time."""
+        return Connection(self._credentials, self._sessions, self._watch_silence, OPEN)
+
+    @property
+    def vital(self) -> "Connection":
+        """The same, with requests that wait for no others."""
+        sessions = replace(self._sessions, requests=self._sessions.vital)
+        return Connection(self._credentials, sessions, self._watch_silence, self._fence)
 
     @property
     def open_watches(self) -> int:
         """How many watches are open now, for metrics: each holds a socket."""
-        return self._open_watches
+        return self._sessions.watches.open
 
     async def request(
         self,
@@ -81,14 +101,23 @@ class Connection:
         `path` is ready for the wire (quoted); `within` bounds the whole in seconds, the wait for a free connection
         included. Raises Denied, NotFound, Conflict, Rejected and their subclasses of `vnode.kube.errors` for what the
         server says, and Unavailable when it says nothing or is not well; whether a write was applied is then unknown.
+        Withheld: the write was not sent.
         """
         headers = await self._headers(content_type if body is not None else None)
+        fence = OPEN if method in _READS else self._fence
+        within = min(within, demand(fence))
         timeout = aiohttp.ClientTimeout(
             total=within, sock_connect=_CONNECT_SECONDS, sock_read=min(within, _FIRST_BYTE_SECONDS)
         )
         try:
-            async with self._requests.request(
-                method, self._url(path, query), data=body, headers=headers, timeout=timeout, **self._options
+            async with self._sessions.requests.request(
+                method,
+                self._url(path, query),
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                trace_request_ctx=fence,
+                **self._options,
             ) as response:
                 answer = await response.read()
                 self._judge(method, path, response, answer)
@@ -104,10 +133,10 @@ class Connection:
         """
         headers = await self._headers(None)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=self._watch_silence)
-        self._open_watches += 1
+        self._sessions.watches.open += 1
         try:
             async with asyncio.timeout(_FIRST_BYTE_SECONDS):
-                response = await self._watches.get(
+                response = await self._sessions.watches.session.get(
                     self._url(path, query), headers=headers, timeout=timeout, **self._options
                 )
             async with response:
@@ -120,7 +149,7 @@ class Connection:
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             raise _unavailable("WATCH", path, problem) from problem
         finally:
-            self._open_watches -= 1
+            self._sessions.watches.open -= 1
 
     async def _headers(self, content_type: str | None) -> dict[str, str]:
         headers = {} if content_type is None else {"Content-Type": content_type}
@@ -155,6 +184,7 @@ async def connect(
     max_requests: int = 32,
     watch_silence: float = _SILENCE_SECONDS,
     clock: Callable[[], float] = time.monotonic,
+    fence: Fence = OPEN,
 ) -> AsyncIterator[Connection]:
     """Open a connection as the user of a kubeconfig (a path, or several joined as in `KUBECONFIG`).
 
@@ -163,11 +193,32 @@ async def connect(
     """
     credentials = _Credentials(kubeconfig, context, clock)
     await credentials.load()
-    async with _session(credentials, max_requests) as requests, _session(credentials, 0) as watches:
-        yield Connection(credentials, requests, watches, watch_silence)
+    async with (
+        _session(credentials, max_requests, fence) as requests,
+        _session(credentials, _VITAL_REQUESTS, fence) as vital,
+        _session(credentials, 0, OPEN) as watches,
+    ):
+        yield Connection(credentials, _Sessions(requests, vital, _Watches(watches)), watch_silence, fence)
 
 
-def _session(credentials: "_Credentials", limit: int) -> aiohttp.ClientSession:
+@dataclass(frozen=True, slots=True)
+class _Sessions:
+    """What requests are sent with: each session has a pool of sockets."""
+
+    requests: aiohttp.ClientSession
+    vital: aiohttp.ClientSession
+    watches: "_Watches"
+
+
+class _Watches:
+    """The session of watches, and how many of them are open."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.session = session
+        self.open = 0
+
+
+def _session(credentials: "_Credentials", limit: int, fence: Fence) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(limit=limit, ssl=credentials.tls, keepalive_timeout=_KEEPALIVE_SECONDS)
     # trust_env makes aiohttp look for proxies in a thread, for every request; a kubeconfig's proxy-url is honoured.
     return aiohttp.ClientSession(
@@ -175,6 +226,7 @@ def _session(credentials: "_Credentials", limit: int) -> aiohttp.ClientSession:
         trust_env=False,
         headers={"User-Agent": f"vnode/{__version__}", "Accept": JSON},
         cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[] if fence is OPEN else [last_look()],
     )
 
 
@@ -199,11 +251,11 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
         raise aiohttp.ClientPayloadError("the stream ended within a line")
 
 
-def _unavailable(method: str, path: str, problem: Exception) -> Unavailable:
+def _unavailable(method: str, path: str, problem: Exception) -> NoAnswer:
     reason = str(problem) or type(problem).__name__
     if isinstance(problem, TimeoutError):
         reason = "no answer in time"
-    return Unavailable(f"{method} {path}: {reason}")
+    return NoAnswer(f"{method} {path}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)

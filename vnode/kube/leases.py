@@ -32,33 +32,47 @@ class Lease:
         """Who holds it; "" for nobody."""
         return self.spec.get("holderIdentity") or ""
 
+    @property
+    def duration(self) -> int:
+        """Seconds for which a renewal is good; 0 where the record does not say."""
+        return self.spec.get("leaseDurationSeconds") or 0
+
+    @property
+    def version(self) -> int:
+        """Its resource version; 0 for one that was not written yet."""
+        return int(self.metadata.get("resourceVersion") or 0)
+
     def renewed(self, now: datetime, **spec: Any) -> "Lease":
         """This Lease with a new renewTime and whatever else of its spec shall change."""
         return replace(self, spec={**self.spec, **spec, "renewTime": micro_time(now)})
 
 
 class LeaseClient:
-    """Reads and writes one Lease; each write is guarded by the resource version that it rests on."""
+    """Reads and writes one Lease; each write is guarded by the resource version that it rests on.
 
-    def __init__(self, connection: Requests, namespace: str, name: str) -> None:
+    `within` bounds each request in seconds.
+    """
+
+    def __init__(self, connection: Requests, namespace: str, name: str, *, within: float = _WITHIN_SECONDS) -> None:
         self._connection = connection
-        self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{quote(namespace, safe='')}/leases"
+        self._within = within
+        self._collection = leases_path(namespace)
         self._path = f"{self._collection}/{quote(name, safe='')}"
         self._identity = {"namespace": namespace, "name": name}
 
     async def read(self) -> Lease:
         """GET; raises NotFound when there is none."""
-        return _decode(await self._connection.request("GET", self._path, within=_WITHIN_SECONDS))
+        return _decode(await self._connection.request("GET", self._path, within=self._within))
 
     async def create(self, lease: Lease) -> Lease:
         """POST; raises Conflict when somebody was faster."""
         body = self._encode(replace(lease, metadata={**lease.metadata, **self._identity}))
-        return _decode(await self._connection.request("POST", self._collection, body=body, within=_WITHIN_SECONDS))
+        return _decode(await self._connection.request("POST", self._collection, body=body, within=self._within))
 
     async def update(self, lease: Lease) -> Lease:
         """PUT; raises Conflict when it was changed since, *or is gone*: a PUT on a deleted Lease is a 409 for ever."""
         body = self._encode(lease)
-        return _decode(await self._connection.request("PUT", self._path, body=body, within=_WITHIN_SECONDS))
+        return _decode(await self._connection.request("PUT", self._path, body=body, within=self._within))
 
     @staticmethod
     def _encode(lease: Lease) -> bytes:
@@ -117,11 +131,17 @@ def micro_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def leases_path(namespace: str) -> str:
+    """The collection of the Leases of a namespace."""
+    return f"/apis/coordination.k8s.io/v1/namespaces/{quote(namespace, safe='')}/leases"
+
+
 def _decode(body: bytes) -> Lease:
-    return decode_as("Lease", _lease, body)
+    return decode_as("Lease", decode_lease, body)
 
 
-def _lease(raw: Mapping[str, Any]) -> Lease:
+def decode_lease(raw: Mapping[str, Any]) -> Lease:
+    """A Lease as the API shows it; raises LookupError or ValueError for what is none."""
     metadata = raw["metadata"]
     if not metadata["resourceVersion"]:
         raise ValueError("a write that rests on it would be unconditional")

@@ -27,10 +27,10 @@ _MISSING = (
 
 
 def build_application(
-    gate: Middleware, *, logs: ContainerLogs, pods: PodLists, introspection: Introspection
+    gate: Middleware, *behind: Middleware, logs: ContainerLogs, pods: PodLists, introspection: Introspection
 ) -> web.Application:
-    """The whole API."""
-    application = web.Application(middlewares=[_plain_errors, gate])
+    """The whole API; `behind` are middlewares for those whom the gate lets through."""
+    application = web.Application(middlewares=[_plain_errors, gate, *behind])
     answers: tuple[tuple[str, Handler], ...] = (
         ("/containerLogs" + _CONTAINER, logs.handle),
         ("/pods", pods.pods),

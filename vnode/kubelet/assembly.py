@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -25,6 +26,7 @@ from vnode.kubelet.log_source import SETTLED_AFTER, NomadLogSources, RunEnds
 from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
 from vnode.kubelet.server import KubeletServer, serve
+from vnode.kubelet.standby import only_while_leading
 from vnode.kubelet.tls import TlsSource
 from vnode.nomad.logs import NomadLogs
 
@@ -41,6 +43,18 @@ class KubeletSettings:
     client_ca_file: Path | None = None
 
 
+class Present(PodDirectory, RunEnds, Protocol):
+    """What is known of the Pods now, or why nothing is."""
+
+    def standby(self) -> str:
+        """Why nothing about Pods can be said here, as a sentence; empty where it can."""
+        ...
+
+    def not_ready(self) -> str:
+        """Why Pods are not looked after, though that is our task; empty while they are."""
+        ...
+
+
 class KubeletApi:
     """The API as it is served; `run` keeps certificate and client authority current."""
 
@@ -53,6 +67,10 @@ class KubeletApi:
         """The port in use."""
         return self._server.port
 
+    async def break_off(self) -> None:
+        """End all answers that are being given, because another replica knows better from now on."""
+        await self._server.break_off()
+
     async def run(self) -> None:
         """Follow both until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -64,18 +82,20 @@ class KubeletApi:
 async def kubelet_api(
     settings: KubeletSettings,
     kubernetes: Watches,
-    pods: PodDirectory,
+    present: Present,
     logs: NomadLogs,
-    runs: RunEnds,
     registry: CollectorRegistry,
 ) -> AsyncIterator[KubeletApi]:
     """Serve the API while the context lasts; raises OSError when port or certificate cannot be had."""
-    sources = NomadLogSources(logs, pods, runs, lambda: asyncio.sleep(SETTLED_AFTER))
+    sources = NomadLogSources(logs, present, present, lambda: asyncio.sleep(SETTLED_AFTER))
     application = build_application(
         gate(Authenticator(kubernetes, time.monotonic), Authorizer(kubernetes, settings.node, time.monotonic)),
-        logs=ContainerLogs(pods, sources, LogSlots(), _now),
-        pods=PodLists(pods),
-        introspection=Introspection(registry=registry, configuration={"port": settings.port}),
+        only_while_leading(present.standby),
+        logs=ContainerLogs(present, sources, LogSlots(), _now),
+        pods=PodLists(present),
+        introspection=Introspection(
+            registry=registry, configuration={"port": settings.port}, trouble=present.not_ready
+        ),
     )
     authority = _authority(settings, kubernetes)
     tls = TlsSource(_certificate(settings), authority)

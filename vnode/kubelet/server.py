@@ -37,9 +37,16 @@ class KubeletServer:
     """
 
     def __init__(
-        self, runner: web.AppRunner, listener: socket.socket, tls: TlsSource, *, refreshed_every: float
+        self,
+        runner: web.AppRunner,
+        listener: socket.socket,
+        tls: TlsSource,
+        answers: "_RunningAnswers",
+        *,
+        refreshed_every: float,
     ) -> None:
         self._runner = runner
+        self._answers = answers
         self._listener = listener
         self._tls = tls
         self._refreshed_every = refreshed_every
@@ -74,6 +81,10 @@ class KubeletServer:
         while True:
             await asyncio.sleep(self._refreshed_every if self._tls.complete else _COMPLETED_EVERY)
             await self.refresh()
+
+    async def break_off(self) -> None:
+        """End all answers that are being given; new requests are welcome."""
+        await self._answers.end()
 
     def close(self) -> None:
         """Accept no more; open connections are the runner's."""
@@ -132,7 +143,7 @@ class _RunningAnswers:
 
         return count
 
-    async def end(self, _: web.Application) -> None:
+    async def end(self, _: web.Application | None = None) -> None:
         """Break off what still runs, and wait until it has let go of its connections."""
         running = tuple(self._tasks)
         for task in running:
@@ -162,7 +173,7 @@ async def serve(
     await runner.setup()
     try:
         with _listen(host, port) as listener:
-            server = KubeletServer(runner, listener, tls, refreshed_every=refreshed_every)
+            server = KubeletServer(runner, listener, tls, answers, refreshed_every=refreshed_every)
             await server.start()
             try:
                 yield server

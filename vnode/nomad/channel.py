@@ -4,13 +4,14 @@ httpx2's transport is used without its client: redirects, cookies, auth flows an
 business here, and would cost a fifth of a request's CPU.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx2
 
-from vnode.errors import PeerError, Unavailable
+from vnode.errors import NoAnswer, PeerError, Unavailable
+from vnode.fence import OPEN, Fence, demand
 from vnode.nomad.budget import REQUESTS
 from vnode.nomad.credentials import Identity
 from vnode.nomad.errors import classify, leaderless
@@ -26,13 +27,17 @@ _UNAPPLIED = httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request, whichever server gets it; `target` is path and query, `read` seconds of silence, None for ever."""
+    """A request, whichever server gets it; `target` is path and query, `read` seconds of silence, None for ever.
+
+    It is sent only while `fence` allows it.
+    """
 
     method: str
     target: str
     body: bytes = b""
     read: float | None = READ
     compressed: bool = False
+    fence: Fence = OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +144,24 @@ class Channel:
             *self._token,
         ]
         timeout = {"connect": CONNECT, "read": call.read, "write": WRITE, "pool": CONNECT}
+        last_look = {} if call.fence is OPEN else {"trace": _asking(call.fence)}
         return httpx2.Request(
             call.method,
             address + call.target,
             headers=headers,
             content=call.body or None,
-            extensions={"timeout": timeout, **self._server_name},
+            extensions={"timeout": timeout, **self._server_name, **last_look},
         )
+
+
+def _asking(fence: Fence) -> Callable[[str, object], Awaitable[None]]:
+    """The last look before bytes are written: the wait for a connection may have been long."""
+
+    async def look(moment: str, _: object) -> None:
+        if moment.endswith("send_request_headers.started"):
+            demand(fence)
+
+    return look
 
 
 async def _refusal(response: httpx2.Response) -> Exception:
@@ -170,8 +186,8 @@ def _seconds(retry_after: str) -> float | None:
     return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
 
 
-def _broken(error: httpx2.HTTPError, address: str) -> Unavailable:
+def _broken(error: httpx2.HTTPError, address: str) -> NoAnswer:
     # A local protocol error quotes the header that it objects to.
     quotable = not isinstance(error, httpx2.LocalProtocolError)
     said = (str(error) if quotable else "") or type(error).__name__
-    return Unavailable(f"Nomad at {address}: {said}")
+    return NoAnswer(f"Nomad at {address}: {said}")

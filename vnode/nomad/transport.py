@@ -1,12 +1,15 @@
 """HTTP to Nomad: one sticky server of several, a connection budget, an identity that follows its files."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from math import isfinite
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from vnode.errors import Denied
+from vnode.errors import Denied, NoAnswer
+from vnode.fence import OPEN, Fence, demand
 from vnode.nomad.budget import RequestBudget, StreamBudget
 from vnode.nomad.channel import Call, Channel, Elsewhere, Reply, Stream
 from vnode.nomad.credentials import Credentials
@@ -23,14 +26,15 @@ class Transport:
 
     A server that cannot be reached or knows no leader is left for the next address, for good: whoever holds a
     stream from the server that was left sees it by `address`, and must open a new one, for a server that lost its
-    cluster keeps its streams open and silent.
+    cluster keeps its streams open and silent. Writes are sent only while `fence` allows it.
     """
 
-    def __init__(self, settings: NomadSettings, credentials: Credentials) -> None:
+    def __init__(self, settings: NomadSettings, credentials: Credentials, fence: Fence = OPEN) -> None:
         self.region = settings.region
         self.streams = StreamBudget()
         self._budget = RequestBudget()
         self._credentials = credentials
+        self._fence = fence
         self._server_name = settings.tls_server_name
         self._addresses = tuple(address.rstrip("/") for address in settings.addresses)
         self._current = 0
@@ -56,12 +60,13 @@ class Transport:
         `control` traffic (stop, status, variables) never waits for other traffic. A read that fails is tried at
         every address, a write only where it cannot have been applied. Raises the kinds of `vnode.errors`.
         """
-        call = Call(method=method, target=self._target(path, query), body=body, compressed=compressed)
+        fence = OPEN if method == "GET" else self._fence
+        call = Call(method=method, target=self._target(path, query), body=body, compressed=compressed, fence=fence)
 
         async def exchange(channel: Channel) -> Reply:
             return await self._failing_over(lambda address: channel.exchange(address, call), repeatable=method == "GET")
 
-        async with self._budget.request(control=control):
+        async with self._budget.request(control=control), _permitted(fence):
             return await self._with_fresh_identity(exchange)
 
     @asynccontextmanager
@@ -126,7 +131,7 @@ class Transport:
 
 @asynccontextmanager
 async def connect(
-    settings: NomadSettings, now: Callable[[], float] = time.monotonic
+    settings: NomadSettings, now: Callable[[], float] = time.monotonic, fence: Fence = OPEN
 ) -> AsyncGenerator[Transport, None]:
     """A transport for as long as the context lasts; no request is made yet.
 
@@ -134,8 +139,22 @@ async def connect(
     """
     credentials = Credentials(settings, now)
     await credentials.identity()
-    transport = Transport(settings, credentials)
+    transport = Transport(settings, credentials, fence)
     try:
         yield transport
     finally:
         await transport.aclose()
+
+
+@asynccontextmanager
+async def _permitted(fence: Fence) -> AsyncIterator[None]:
+    """A write that is not answered while the fence is open is given up; whether it was applied is unknown then."""
+    left = demand(fence)
+    if not isfinite(left):
+        yield
+        return
+    try:
+        async with asyncio.timeout(left):
+            yield
+    except TimeoutError:
+        raise NoAnswer("Nomad did not answer a write as long as this process might write") from None

@@ -25,6 +25,7 @@ class Right(NamedTuple):
 
 
 _WRITING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+_CREDENTIAL = "authentication.kubernetes.io/credential-id"
 # A role of every cluster, to which our manifests only bind.
 _BUILT_IN = {
     "extension-apiserver-authentication-reader": {Right(verb, "", "configmaps") for verb in ("get", "list", "watch")}
@@ -45,12 +46,16 @@ def used(log: Path, user: str, *, agent: str = "") -> set[Right]:
     }
 
 
-def writes(log: Path, user: str, after: dt.datetime) -> list[str]:
-    """What `user` wrote after a moment, one text a request: ``patch pods/status web-1``."""
+def writes(log: Path, user: str, after: dt.datetime, *, credential: str = "") -> list[str]:
+    """What `user` wrote after a moment, one text a request: ``patch pods/status web-1``.
+
+    With `credential` (``JTI=…``) only by means of this token: several processes may have the same user.
+    """
     return [
         f"{event['verb']} {_right(event['verb'], event['objectRef']).resource} {event['objectRef'].get('name', '')}"
         for event in _events(log)
         if event["user"].get("username") == user
+        and credential in ("", *event["user"].get("extra", {}).get(_CREDENTIAL, ()))
         and event["verb"] in _WRITING
         and "resource" in event.get("objectRef", {})
         and dt.datetime.fromisoformat(event["requestReceivedTimestamp"]) > after

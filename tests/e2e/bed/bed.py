@@ -167,6 +167,11 @@ class Bed:
         del variables["NOMAD_ADDR"]
         return variables
 
+    def vnode_identity(self, name: str) -> tuple[Path, str]:
+        """A new token of vnode's ServiceAccount, in a kubeconfig and bare; the audit log tells tokens apart."""
+        token = self.kubectl("create", "token", "vnode", "--namespace=vnode", "--duration=24h").stdout.strip()
+        return self.control_plane.kubeconfig(name, token), token
+
     def vnode_arguments(
         self, node_name: str = "nomad", kubelet_port: int = 10250, settings: Mapping[str, object] | None = None
     ) -> list[str]:
@@ -226,8 +231,7 @@ class Bed:
         # Not the whole kustomization: its Deployment has no node here to run on, the bed runs vnode itself.
         for file in RIGHTS:
             self.kubectl("apply", "--filename", str(file))
-        token = self.kubectl("create", "token", "vnode", "--namespace=vnode", "--duration=24h").stdout.strip()
-        return self.control_plane.kubeconfig("vnode", token)
+        return self.vnode_identity("vnode")[0]
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         return {

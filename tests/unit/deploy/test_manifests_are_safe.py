@@ -1,5 +1,6 @@
 """What deploy/ installs, as kubectl renders it: an installation by default has no more rights than it needs."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -94,7 +95,12 @@ class TestRights:
     def test_nobody_becomes_cluster_admin(self) -> None:
         bound = [item["roleRef"]["name"] for item in everything() if item["kind"].endswith("RoleBinding")]
         # The one role that is not ours reads one ConfigMap, with the CA of the API server's clients.
-        assert set(bound) == {"vnode", "vnode-leases", "extension-apiserver-authentication-reader"}
+        assert set(bound) == {
+            "vnode",
+            "vnode-leases",
+            "vnode-leader-election",
+            "extension-apiserver-authentication-reader",
+        }
 
     def test_no_rule_has_a_wildcard(self) -> None:
         rules = [rule for item in everything() if item["kind"].endswith("Role") for rule in item["rules"]]
@@ -147,9 +153,13 @@ class TestDeployment:
         # example.com is reserved (RFC 2606): until somebody names a registry, there is nothing to pull.
         assert container["image"].startswith("registry.example.com/")
 
-    def test_two_never_run_at_once(self, root: str) -> None:
-        spec = only(root, "Deployment", "vnode")["spec"]
-        assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
+    def test_of_two_one_looks_after_the_node(self, root: str, container: Manifest) -> None:
+        """At an upgrade two run at once: they hold an election, each by a name of its own."""
+        assert "--leader-elect" in container["args"]
+        names = {entry["name"]: entry["valueFrom"] for entry in container["env"]}
+        assert names["VNODE_LEADER_IDENTITY"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+        strategy = only(root, "Deployment", "vnode")["spec"]["strategy"]
+        assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 
     def test_it_never_lands_on_a_virtual_node(self, pod: Manifest) -> None:
         node = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
@@ -171,6 +181,36 @@ class TestDeployment:
         (configuration,) = of_kind(root, "ConfigMap")
         (mounted,) = (volume["configMap"]["name"] for volume in pod["volumes"] if "configMap" in volume)
         assert mounted == configuration["metadata"]["name"] != "vnode"
+
+
+class TestHighAvailability:
+    @pytest.fixture
+    def site(self, tmp_path: Path) -> Iterator[str]:
+        """An overlay that names the component, as its comment says."""
+        folder = Path(os.path.relpath(DEPLOY, tmp_path))
+        content = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [str(folder / "base/vnode")],
+            "components": [str(folder / "components/high-availability")],
+        }
+        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(content))
+        yield str(tmp_path)
+        render.cache_clear()
+
+    def test_a_second_replica_stands_by_on_another_machine(self, site: str) -> None:
+        spec = only(site, "Deployment", "vnode")["spec"]
+        assert spec["replicas"] == 2
+        affinity = spec["template"]["spec"]["affinity"]
+        (apart,) = affinity["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        assert apart["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+        assert "nodeAffinity" in affinity
+
+    def test_a_drain_leaves_one(self, site: str) -> None:
+        budget = only(site, "PodDisruptionBudget", "vnode")["spec"]
+        labels = only(site, "Deployment", "vnode")["spec"]["template"]["metadata"]["labels"]
+        assert budget["maxUnavailable"] == 1
+        assert budget["selector"]["matchLabels"].items() <= labels.items()
 
 
 class TestNetwork:

@@ -9,7 +9,7 @@ import pytest
 
 from vnode.doctor.kubernetes import KubernetesExamination, needed_rights, unreachable
 from vnode.doctor.problems import Problem, Status
-from vnode.doctor.rights import CLIENT_AUTHORITY, CLUSTER_IDENTITY, RIGHTS
+from vnode.doctor.rights import CLIENT_AUTHORITY, CLUSTER_IDENTITY, RIGHTS, election
 from vnode.errors import Denied, NotFound, PeerError, Unavailable
 from vnode.kube.api import JSON
 from vnode.settings import Settings
@@ -62,7 +62,7 @@ async def examined(server: Server, **settings: Any) -> dict[str, Any]:
 
 
 async def test_a_healthy_server() -> None:
-    found = await examined(Server())
+    found = await examined(Server(), leader_elect=True)
     assert not any(finding.fails for finding in found.values())
     assert found["identity in Kubernetes"].found == "system:serviceaccount:vnode:vnode"
     assert found["rights in Kubernetes"].found == f"system:serviceaccount:vnode:vnode has all {len(RIGHTS)}"
@@ -118,7 +118,8 @@ def test_a_refusal_is_of_the_credentials_and_silence_of_the_address(error: PeerE
         ({}, set()),
         ({"cluster_id": "mine"}, {CLUSTER_IDENTITY}),
         ({"client_ca_file": "/ca.crt"}, {CLIENT_AUTHORITY}),
+        ({"leader_elect": False}, set(election("vnode"))),
     ],
 )
 def test_rights_that_settings_make_needless_are_not_asked_for(settings: dict[str, Any], spared: set[Any]) -> None:
-    assert set(RIGHTS) - set(needed_rights(Settings(**settings))) == spared
+    assert set(RIGHTS) - set(needed_rights(Settings(**{"leader_elect": True, **settings}))) == spared

@@ -10,7 +10,8 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from tests.unit.kube.scripted import Clock
-from vnode.errors import Denied, NotFound, Rejected, Unavailable
+from vnode.errors import Denied, NotFound, Rejected, Unavailable, Withheld
+from vnode.fence import OPEN, Fence, Shut
 from vnode.kube.connection import Connection, connect
 from vnode.kube.errors import Silent
 
@@ -45,10 +46,14 @@ def kubeconfig(directory: Path, url: str, user: str = "{}", cluster: str = "") -
 
 
 @asynccontextmanager
-async def connected(directory: Path, handler: Handler, user: str = "{}") -> AsyncIterator[Connection]:
+async def connected(
+    directory: Path, handler: Handler, user: str = "{}", fence: Fence = OPEN, max_requests: int = 32
+) -> AsyncIterator[Connection]:
     async with (
         server(handler) as url,
-        connect(kubeconfig(directory, url, user), watch_silence=0.05) as connection,
+        connect(
+            kubeconfig(directory, url, user), watch_silence=0.05, fence=fence, max_requests=max_requests
+        ) as connection,
     ):
         yield connection
 
@@ -301,3 +306,84 @@ async def test_credentials_that_cannot_be_read_are_named_without_secrets(
     with pytest.raises(Denied, match=words) as caught:
         await connect(str(file)).__aenter__()
     assert "hunter2" not in str(caught.value)
+
+
+class Falling:
+    """A fence that is open for the first looks only."""
+
+    reason = "another replica leads"
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def left(self) -> float:
+        self.looks -= 1
+        return 60.0 if self.looks >= 0 else 0.0
+
+
+class TestTheFence:
+    async def test_nothing_is_written_while_it_is_shut(self, tmp_path: Path) -> None:
+        asked: list[str] = []
+
+        async def handler(request: web.Request) -> web.Response:
+            asked.append(request.method)
+            return web.json_response({})
+
+        async with connected(tmp_path, handler, fence=Shut("only observes")) as connection:
+            for method in ("POST", "PUT", "PATCH", "DELETE"):
+                with pytest.raises(Withheld, match="only observes"):
+                    await connection.request(method, "/x", body=b"{}")
+            await connection.request("GET", "/x")
+        assert asked == ["GET"]
+
+    async def test_who_is_late_at_his_socket_writes_nothing(self, tmp_path: Path) -> None:
+        """The first look was in time, the last one, with the connection open, is not."""
+        asked: list[str] = []
+
+        async def handler(request: web.Request) -> web.Response:
+            asked.append(request.method)
+            return web.json_response({})
+
+        async with connected(tmp_path, handler, fence=Falling(looks=1)) as connection:
+            with pytest.raises(Withheld, match="another replica leads"):
+                await connection.request("PATCH", "/x", body=b"{}")
+            await connection.request("GET", "/x")
+        assert asked == ["GET"]
+
+    async def test_a_write_is_given_up_when_it_falls(self, tmp_path: Path) -> None:
+        class Brief:
+            reason = ""
+
+            def left(self) -> float:
+                return 0.05
+
+        async def hang(_: web.Request) -> web.Response:
+            await asyncio.sleep(5)
+            return web.json_response({})
+
+        async with connected(tmp_path, hang, fence=Brief()) as connection:
+            with pytest.raises(Unavailable, match="no answer in time"):
+                await connection.request("PATCH", "/x", body=b"{}")
+
+    async def test_reviews_and_the_election_are_outside_of_it(self, tmp_path: Path) -> None:
+        async with connected(tmp_path, echo, fence=Shut("stands by")) as connection:
+            assert b"POST" in await connection.unfenced.request("POST", "/x", body=b"{}")
+            assert b"PUT" in await connection.vital.unfenced.request("PUT", "/x", body=b"{}")
+            with pytest.raises(Withheld):
+                await connection.vital.request("PUT", "/x", body=b"{}")
+
+
+async def test_a_flood_of_patches_does_not_hold_up_a_sign_of_life(tmp_path: Path) -> None:
+    release = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        if request.method == "PATCH":
+            await release.wait()
+        return web.json_response({})
+
+    async with connected(tmp_path, handler, max_requests=2) as connection, asyncio.TaskGroup() as flood:
+        for _ in range(10):
+            flood.create_task(connection.request("PATCH", "/status", body=b"{}"))
+        await asyncio.sleep(0)
+        await connection.vital.request("PUT", "/lease", body=b"{}", within=2)
+        release.set()

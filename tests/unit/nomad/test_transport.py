@@ -10,7 +10,8 @@ import pytest
 import respx
 import trustme
 
-from vnode.errors import Conflict, Denied, NotFound, PeerError, Unavailable
+from vnode.errors import Conflict, Denied, NotFound, PeerError, Unavailable, Withheld
+from vnode.fence import Shut
 from vnode.nomad.transport import NomadSettings, Transport, connect
 
 ONE, TWO = "http://one:4646", "http://two:4646"
@@ -327,3 +328,30 @@ def _replace(path: Path, content: str) -> None:
     new = path.with_suffix(".new")
     new.write_text(content)
     os.replace(new, path)  # noqa: PTH105 - the call that is meant
+
+
+async def test_behind_a_shut_fence_nothing_is_written_and_everything_read(one: respx.Route) -> None:
+    one.respond(text="{}")
+    async with connect(NomadSettings(addresses=(ONE,)), fence=Shut("only observes")) as transport:
+        for method in ("PUT", "DELETE"):
+            with pytest.raises(Withheld, match="only observes"):
+                await transport.request(method, "/v1/jobs", control=True)
+        await transport.request("GET", "/v1/jobs")
+    assert [call.request.method for call in one.calls] == ["GET"]
+
+
+async def test_a_fence_that_falls_during_a_write_ends_the_wait_for_its_answer(one: respx.Route) -> None:
+    async def hang(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(5)
+        return httpx.Response(200)
+
+    class Brief:
+        reason = ""
+
+        def left(self) -> float:
+            return 0.05
+
+    one.mock(side_effect=hang)
+    async with connect(NomadSettings(addresses=(ONE,)), fence=Brief()) as transport:
+        with pytest.raises(Unavailable, match="as long as this process might write"):
+            await transport.request("PUT", "/v1/jobs")

@@ -1,0 +1,306 @@
+"""The service of one term: follow both sides, reconcile, keep the Node, until it is over.
+
+Its parts are put together here and nowhere else. Every task belongs to the one TaskGroup and ends with it; what
+runs on Nomad does not notice.
+"""
+
+import asyncio
+import gc
+import random
+import secrets
+import time
+from datetime import UTC, datetime
+
+import structlog
+
+from translators.clients_to_node import PROVIDER_TAINT, min_mhz_per_core
+from translators.namespaces import nomad_namespace
+from translators.pod_to_job import JobContext
+from translators.records.pods import Pod, PodUid
+from translators.support import decode_pod
+from vnode import __version__
+from vnode.cluster import Cluster
+from vnode.fence import OPEN, Fence
+from vnode.following import ClientsSink, Following, Link, NamespaceSink, namespaces_in_use
+from vnode.kube.connection import Connection
+from vnode.kube.events import EventRecorder
+from vnode.kube.patches import PodWriter
+from vnode.kube.reflector import Reflector
+from vnode.metrics import Metrics
+from vnode.node.description import Description
+from vnode.node.heartbeat import NodeKeeper
+from vnode.node.virtual_node import VirtualNode
+from vnode.nomad.client import NomadClient
+from vnode.nomad.event_stream import EventSink, EventStream
+from vnode.nomad.events import Topic
+from vnode.nomad.logs import NomadLogs
+from vnode.nomad.transport import Transport
+from vnode.nomad.variables import NomadVariables
+from vnode.patience import patiently
+from vnode.pods.decide import Circumstances
+from vnode.pods.decide.circumstances import SETTLING, SETTLING_OF_MANY
+from vnode.pods.log_meter import LogMeter
+from vnode.pods.pod_events import PodEvents
+from vnode.pods.queue import KeyedQueue
+from vnode.pods.reconciler import Peers, Reconciler
+from vnode.settings import Settings
+from vnode.view.neighbours import NeighbourStore
+from vnode.view.runs import RunWatch
+from vnode.view.view import View
+
+_log = structlog.get_logger(__name__)
+
+WORKERS = 32
+#: Pods that wait for a later look: more than these are being started, or in trouble, at once.
+MANY = 50
+_UNKNOWN_SPEED = 1000.0
+
+
+class Collected:
+    """Jobs that are to be removed, and when the last one is."""
+
+    def __init__(self, chosen: frozenset[PodUid]) -> None:
+        self.chosen = chosen
+        self.all_gone = asyncio.Event()
+        self._left = set(chosen)
+
+    def forgotten(self, uid: PodUid) -> None:
+        """One of them is gone on both sides."""
+        self._left.discard(uid)
+        if not self._left:
+            self.all_gone.set()
+
+
+class Service:
+    """One virtual Node: its parts, put together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        kubernetes: Connection,
+        transport: Transport,
+        *,
+        metrics: Metrics,
+        fence: Fence = OPEN,
+        collected: Collected | None = None,
+    ) -> None:
+        self.settings = settings
+        self.cluster = cluster
+        self.kubernetes = kubernetes
+        self.transport = transport
+        self.client = NomadClient(transport)
+        self.variables = NomadVariables(transport)
+        self.metrics = metrics
+        self.fence = fence
+        self.queue: KeyedQueue[PodUid] = KeyedQueue(time.monotonic)
+        self.view = View(
+            cluster=cluster.id,
+            node=settings.node_name,
+            changed=self._pod_changed,
+            capacity_changed=self._capacity_changed,
+            clock=time.monotonic,
+            forgotten=collected.forgotten if collected is not None else lambda _: None,
+            chosen=collected.chosen if collected is not None else None,
+        )
+        self.runs = RunWatch(self.view)
+        self.neighbours = NeighbourStore(self._capacity_changed)
+        self.link = Link(self._capacity_changed)
+        self.clients = ClientsSink(
+            self.client, self.view, self.link, node_pool=settings.node_pool, datacenters=settings.datacenters
+        )
+        self.recorder = EventRecorder(kubernetes, now=_now, clock=time.monotonic, ids=_event_id)
+        self.node = _virtual_node(settings)
+        description = self._description()
+        self.keeper = NodeKeeper(
+            kubernetes.vital,
+            self.node,
+            description.status,
+            description.labels,
+            now=_now,
+            clock=time.monotonic,
+            random=random.random,
+        )
+        self.following: Following | None = None
+        #: MHz of one CPU: the setting, or the slowest client's as long as there was one.
+        self._speed = settings.mhz_per_core
+        self._clients_known = False
+        self.metrics.waiting.set_function(lambda: len(self.queue))
+        self.metrics.pods.set_function(lambda: len(self.view.pods))
+
+    async def run(self, over: asyncio.Event) -> None:
+        """Look after the Node and its Pods until that is over, or until cancelled."""
+        _spare_collections()
+        async with asyncio.TaskGroup() as tasks:
+            self.following = Following(self._stream, tasks, self._namespace_sink)
+            running = [
+                tasks.create_task(self.recorder.run()),
+                tasks.create_task(self._stream("", ("Node",), self.clients).run()),
+                tasks.create_task(self._pods().run()),
+                tasks.create_task(self.keeper.run()),
+                tasks.create_task(self._follow_what_is_there()),
+                tasks.create_task(self.following.resync_slowly(asyncio.sleep)),
+                *(tasks.create_task(self._reconciler().work()) for _ in range(WORKERS)),
+            ]
+            await over.wait()
+            self.following.end()
+            for task in running:
+                task.cancel()
+
+    async def collect(self, collected: Collected) -> None:
+        """Only end and remove the chosen jobs, whose Pods are gone, and return when that is done."""
+        self.view.pods.synced = True
+        for uid in collected.chosen:
+            self.view.confirm_absence(uid)
+        async with asyncio.TaskGroup() as tasks:
+            self.following = Following(self._stream, tasks, self._namespace_sink)
+            running = [
+                tasks.create_task(self._stream("", ("Node",), self.clients).run()),
+                tasks.create_task(self._follow_what_is_there()),
+                *(tasks.create_task(self._reconciler().work()) for _ in range(WORKERS)),
+            ]
+            try:
+                await collected.all_gone.wait()
+            finally:
+                self.following.end()
+                for task in running:
+                    task.cancel()
+
+    def look_at_all(self) -> None:
+        """Ask for a round over everything that is known."""
+        for pod in self.view.pods:
+            self.queue.add(pod.uid)
+        for job in self.view.jobs:
+            self.queue.add(job.identity.uid)
+
+    def not_ready(self) -> str:
+        """What is missing before Pods are looked after, as a sentence; empty when nothing is."""
+        if self.fence.reason:
+            return self.fence.reason
+        if not self.view.pods.synced:
+            return "the Pods of the Node were not listed yet"
+        if not self.link.reachable:
+            return self.link.problem
+        return "" if self.view.clients.synced else "Nomad's clients were not listed yet"
+
+    def _stream(self, namespace: str, topics: tuple[Topic, ...], sink: EventSink) -> EventStream:
+        return EventStream(
+            self.transport, namespace, topics, sink, now=time.monotonic, sleep=asyncio.sleep, random=random.random
+        )
+
+    def _namespace_sink(self, namespace: str) -> NamespaceSink:
+        return NamespaceSink(namespace, self.client, self.variables, self.view, self.neighbours, self.look_at_all)
+
+    def _pods(self) -> Reflector[Pod]:
+        return Reflector(
+            self.kubernetes,
+            "/api/v1/pods",
+            {"fieldSelector": f"spec.nodeName={self.node.name}"},
+            decode_pod,
+            self.view.pods,
+            time.monotonic,
+            random.random,
+            asyncio.sleep,
+        )
+
+    def _reconciler(self) -> Reconciler:
+        return Reconciler(
+            view=self.view,
+            queue=self.queue,
+            peers=Peers(
+                pods=PodWriter(self.kubernetes, decode_pod),
+                jobs=self.client,
+                variables=self.variables,
+                events=PodEvents(self.recorder, self.node.name),
+                logs=LogMeter(NomadLogs(self.transport)),
+                link=self.link,
+            ),
+            circumstances=self._circumstances,
+            metrics=self.metrics,
+            now=_now,
+            clock=time.monotonic,
+        )
+
+    async def _follow_what_is_there(self) -> None:
+        """Follow every Nomad namespace that holds jobs of ours, whose Pods may be gone."""
+        found = await patiently(
+            "Nomad", lambda: namespaces_in_use(self.client, self.view.is_ours, self.settings.namespace_map)
+        )
+        if self.following is not None:
+            for namespace in found:
+                self.following.follow(namespace)
+
+    def _circumstances(self, kubernetes_namespace: str) -> Circumstances | str:
+        """What decisions about Pods of a namespace rest on, or why there are none until both sides are known."""
+        settings = self.settings
+        namespace = nomad_namespace(settings.namespace_map, kubernetes_namespace)
+        if self.following is None or self.fence.reason:
+            return ""
+        followed = self.following.follow(namespace)
+        if not (followed.synced and self.view.pods.synced and self.view.clients.synced):
+            return followed.problem
+        job = JobContext(
+            cluster_id=self.cluster.id,
+            node_name=settings.node_name,
+            nomad_namespace=namespace,
+            region=settings.nomad_region,
+            datacenters=settings.datacenters,
+            node_pool=settings.node_pool,
+            mhz_per_core=self._speed or _UNKNOWN_SPEED,
+            memory_oversubscription=self.clients.memory_oversubscription,
+            default_driver=settings.default_driver,
+            kubernetes_service=settings.kubernetes_endpoint,
+            routable_allocations=settings.routable_allocations,
+        )
+        settling = SETTLING_OF_MANY if self.queue.due > MANY else SETTLING
+        return Circumstances(job=job, policy=settings.policy, placeable=bool(self._speed), settling=settling)
+
+    def _description(self) -> Description:
+        return Description(
+            node=self.node,
+            clients=self.view.clients,
+            neighbours=self.neighbours,
+            link=self.link,
+            mhz_per_core=lambda: self._speed or _UNKNOWN_SPEED,
+            kubelet_version=f"{self.cluster.version}+vnode.{__version__}",
+            pods_per_client=self.settings.max_pods,
+        )
+
+    def _pod_changed(self, uid: PodUid) -> None:
+        self.queue.add(uid)
+        self.runs.wake(uid)
+
+    def _capacity_changed(self) -> None:
+        self.keeper.notify()
+        known, before = self.view.clients.synced, self._speed
+        self._speed = self.settings.mhz_per_core or min_mhz_per_core(self.view.clients) or before
+        if known and not (self._clients_known and before):
+            self._clients_known = True
+            self.look_at_all()
+
+
+def _virtual_node(settings: Settings) -> VirtualNode:
+    return VirtualNode(
+        name=settings.node_name,
+        address=settings.node_address,
+        port=settings.kubelet_port,
+        region=settings.nomad_region,
+        datacenters=settings.datacenters,
+        node_pool=settings.node_pool,
+        zone=settings.zone,
+        taints=(PROVIDER_TAINT,) if settings.taint else (),
+    )
+
+
+def _spare_collections() -> None:
+    """Look for garbage in what is new: records live long and hold no cycles, and a look at all of them stalls us."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _event_id() -> str:
+    return secrets.token_hex(8)
