@@ -24,6 +24,7 @@ from yaml import YAMLError
 from yarl import URL
 
 from vnode import __version__
+from vnode.breaker import Breaker
 from vnode.errors import Denied, NoAnswer
 from vnode.fence import OPEN, Fence, demand
 from vnode.kube.answers import failure
@@ -64,22 +65,24 @@ class Connection:
         sessions: "_Sessions",
         watch_silence: float,
         fence: Fence,
+        breaker: Breaker,
     ) -> None:
         self._credentials = credentials
         self._sessions = sessions
         self._watch_silence = watch_silence
         self._fence = fence
+        self.breaker = breaker
 
     @property
     def unfenced(self) -> "Connection":
         """The same, for requests that may be sent at any time."""
-        return Connection(self._credentials, self._sessions, self._watch_silence, OPEN)
+        return Connection(self._credentials, self._sessions, self._watch_silence, OPEN, self.breaker)
 
     @property
     def vital(self) -> "Connection":
         """The same, with requests that wait for no others."""
         sessions = replace(self._sessions, requests=self._sessions.vital)
-        return Connection(self._credentials, sessions, self._watch_silence, self._fence)
+        return Connection(self._credentials, sessions, self._watch_silence, self._fence, self.breaker)
 
     @property
     def open_watches(self) -> int:
@@ -103,6 +106,8 @@ class Connection:
         server says, and Unavailable when it says nothing or is not well; whether a write was applied is then unknown.
         Withheld: the write was not sent.
         """
+        if self._sessions.requests is not self._sessions.vital:
+            self.breaker.ask()
         headers = await self._headers(content_type if body is not None else None)
         fence = OPEN if method in _READS else self._fence
         within = min(within, demand(fence))
@@ -120,10 +125,13 @@ class Connection:
                 **self._options,
             ) as response:
                 answer = await response.read()
-                self._judge(method, path, response, answer)
-                return answer
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
-            raise _unavailable(method, path, problem) from problem
+            error = _unavailable(method, path, problem)
+            self.breaker.failed(error)
+            raise error from problem
+        self.breaker.answered()
+        self._judge(method, path, response, answer)
+        return answer
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a watch, without their line ends, until the server ends it.
@@ -139,6 +147,7 @@ class Connection:
                 response = await self._sessions.watches.session.get(
                     self._url(path, query), headers=headers, timeout=timeout, **self._options
                 )
+            self.breaker.answered()
             async with response:
                 if response.status >= 300:  # noqa: PLR2004 - HTTP: everything above 2xx is no answer
                     self._judge("WATCH", path, response, await response.read())
@@ -198,7 +207,8 @@ async def connect(
         _session(credentials, _VITAL_REQUESTS, fence) as vital,
         _session(credentials, 0, OPEN) as watches,
     ):
-        yield Connection(credentials, _Sessions(requests, vital, _Watches(watches)), watch_silence, fence)
+        sessions = _Sessions(requests, vital, _Watches(watches))
+        yield Connection(credentials, sessions, watch_silence, fence, Breaker("Kubernetes", clock))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from math import isfinite
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from vnode.errors import Denied, NoAnswer
+from vnode.breaker import Breaker
+from vnode.errors import Denied, NoAnswer, PeerError
 from vnode.fence import OPEN, Fence, demand
 from vnode.nomad.budget import RequestBudget, StreamBudget
 from vnode.nomad.channel import Call, Channel, Elsewhere, Reply, Stream
@@ -29,9 +30,16 @@ class Transport:
     cluster keeps its streams open and silent. Writes are sent only while `fence` allows it.
     """
 
-    def __init__(self, settings: NomadSettings, credentials: Credentials, fence: Fence = OPEN) -> None:
+    def __init__(
+        self,
+        settings: NomadSettings,
+        credentials: Credentials,
+        fence: Fence = OPEN,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.region = settings.region
         self.streams = StreamBudget()
+        self.breaker = Breaker("Nomad", clock)
         self._budget = RequestBudget()
         self._credentials = credentials
         self._fence = fence
@@ -67,6 +75,7 @@ class Transport:
             return await self._failing_over(lambda address: channel.exchange(address, call), repeatable=method == "GET")
 
         async with self._budget.request(control=control), _permitted(fence):
+            self.breaker.ask()
             return await self._with_fresh_identity(exchange)
 
     @asynccontextmanager
@@ -98,13 +107,27 @@ class Transport:
         for attempts_left in reversed(range(len(self._addresses))):
             at = self._current
             try:
-                return await attempt(self._addresses[at])
+                answer = await attempt(self._addresses[at])
             except Elsewhere as failure:
                 if self._current == at:
                     self._current = (at + 1) % len(self._addresses)
                 if not attempts_left or not (repeatable or failure.unapplied):
+                    self._count(failure)
                     raise failure.error from None
+            except PeerError:
+                self.breaker.answered()
+                raise
+            else:
+                self.breaker.answered()
+                return answer
         raise AssertionError("unreachable: settings hold at least one address")
+
+    def _count(self, failure: Elsewhere) -> None:
+        """No server serves us; a server error about the one request says nothing of others."""
+        if failure.unapplied or isinstance(failure.error, NoAnswer):
+            self.breaker.failed(failure.error)
+        else:
+            self.breaker.answered()
 
     async def _with_fresh_identity(self, run: Callable[[Channel], Awaitable[T]]) -> T:
         """A token or certificate may have been replaced a moment ago: look before Denied is believed."""
@@ -139,7 +162,7 @@ async def connect(
     """
     credentials = Credentials(settings, now)
     await credentials.identity()
-    transport = Transport(settings, credentials, fence)
+    transport = Transport(settings, credentials, fence, now)
     try:
         yield transport
     finally:
