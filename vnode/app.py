@@ -16,7 +16,7 @@ import structlog
 
 from vnode.cluster import cluster_of
 from vnode.connections import StartError, connections
-from vnode.fence import OPEN
+from vnode.fence import OPEN, Shut
 from vnode.kube.connection import Connection
 from vnode.kube.leases import Lease, LeaseClient, decode_lease, leases_path
 from vnode.kube.reflector import Reflector, Sink
@@ -30,6 +30,7 @@ from vnode.metrics import Metrics
 from vnode.monitoring import monitoring
 from vnode.nomad.logs import NomadLogs
 from vnode.nomad.transport import Transport
+from vnode.observing import WHY
 from vnode.patience import patiently
 from vnode.service import Service
 from vnode.settings import Settings
@@ -60,23 +61,33 @@ async def run(settings: Settings) -> None:
 
 
 async def _life(settings: Settings) -> None:
-    term = Term(read, DEADLINE) if settings.leader_elect else None
-    fence = OPEN if term is None else term
+    term = Term(read, DEADLINE) if settings.leader_elect and not settings.observe else None
+    fence = Shut(WHY) if settings.observe else term or OPEN
     metrics = Metrics()
     async with connections(settings, fence) as (kubernetes, transport):
+        _measure(metrics, kubernetes, transport)
         cluster = await patiently("Kubernetes", lambda: cluster_of(kubernetes, settings.cluster_id))
         leadership = Alone() if term is None else _leadership(settings, kubernetes, term)
         stage = Stage(lambda: leadership.holder)
         metrics.leader.set_function(lambda: stage.service is not None)
         async with _servers(settings, kubernetes, transport, stage, metrics) as server, asyncio.TaskGroup() as tasks:
-            tasks.create_task(server.run())
+            if server is not None:
+                tasks.create_task(server.run())
             while True:
                 async with leadership.held(stage.look_at_all) as lost:
-                    _log.info("serves", node=settings.node_name, cluster=cluster.id, kubelet_port=server.port)
+                    port = server.port if server is not None else None
+                    _log.info("serves", node=settings.node_name, cluster=cluster.id, kubelet_port=port)
                     service = Service(settings, cluster, kubernetes, transport, metrics=metrics, fence=fence)
                     with stage.showing(service):
                         await service.run(lost)
-                await server.break_off()
+                if server is not None:
+                    await server.break_off()
+
+
+def _measure(metrics: Metrics, kubernetes: Connection, transport: Transport) -> None:
+    metrics.breaker_open.labels("kubernetes").set_function(lambda: kubernetes.breaker.is_open)
+    metrics.breaker_open.labels("nomad").set_function(lambda: transport.breaker.is_open)
+    metrics.requests_waiting.set_function(lambda: transport.waiting)
 
 
 def _leadership(settings: Settings, kubernetes: Connection, term: Term) -> Leadership:
@@ -101,8 +112,23 @@ def _leadership(settings: Settings, kubernetes: Connection, term: Term) -> Leade
 @asynccontextmanager
 async def _servers(
     settings: Settings, kubernetes: Connection, transport: Transport, stage: Stage, metrics: Metrics
-) -> AsyncIterator[KubeletApi]:
-    kubelet = KubeletSettings(
+) -> AsyncIterator[KubeletApi | None]:
+    """What we answer with; the kubelet API belongs to the Node, which nobody keeps who only observes."""
+    async with AsyncExitStack() as stack:
+        server = None
+        try:
+            await stack.enter_async_context(monitoring(settings.metrics_port, metrics.registry, stage.not_ready))
+            if not settings.observe:
+                server = await stack.enter_async_context(
+                    kubelet_api(_kubelet(settings), kubernetes.unfenced, stage, NomadLogs(transport), metrics.registry)
+                )
+        except OSError as error:
+            raise StartError(f"the kubelet API cannot be served: {error}") from error
+        yield server
+
+
+def _kubelet(settings: Settings) -> KubeletSettings:
+    return KubeletSettings(
         node=settings.node_name,
         address=settings.node_address,
         port=settings.kubelet_port,
@@ -110,12 +136,3 @@ async def _servers(
         key=settings.kubelet_key,
         client_ca_file=settings.client_ca_file,
     )
-    async with AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(monitoring(settings.metrics_port, metrics.registry, stage.not_ready))
-            server = await stack.enter_async_context(
-                kubelet_api(kubelet, kubernetes.unfenced, stage, NomadLogs(transport), metrics.registry)
-            )
-        except OSError as error:
-            raise StartError(f"the kubelet API cannot be served: {error}") from error
-        yield server

@@ -1,11 +1,12 @@
 """A breaker for each peer: while one gives no answer, the many who want something of it do not all try in vain.
 
 It opens after some requests in a row that nothing came back for, and lets one try at a time through, ever more seldom.
-Whoever gets an answer, a stream too, closes it; and then `closed` is told, for what was given up meanwhile need not
-wait for the end of a back-off. An answer is an answer, an error no less: it says that somebody is there.
+Whoever gets an answer, a stream too, closes it; and those who asked for it are told, for what was given up meanwhile
+need not wait for the end of a back-off. An answer is an answer, an error no less: it says that somebody is there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -36,10 +37,14 @@ class Breaker:
         """Whether the peer counts as away."""
         return self._failures >= OPENS_AFTER
 
-    def when_closed(self, told: Callable[[], None]) -> Callable[[], None]:
-        """Have `told` called whenever the peer is back; what is returned ends that."""
+    @contextmanager
+    def telling(self, told: Callable[[], None]) -> Iterator[None]:
+        """Call `told` whenever the peer is back, while the block lasts."""
         self._told.append(told)
-        return lambda: self._told.remove(told)
+        try:
+            yield
+        finally:
+            self._told.remove(told)
 
     def ask(self) -> None:
         """Before a request: raises NoAnswer when it is not worth one."""

@@ -25,7 +25,7 @@ class NoAnswer(Unavailable):
     """Nothing came back: the peer cannot be reached, hangs, or broke off."""
 
 
-class Withheld(Unavailable):
+class Withheld(PeerError):
     """The write was not sent, for this process may not write now: another replica leads, or it only observes."""
 
 

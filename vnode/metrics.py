@@ -19,6 +19,23 @@ class Metrics:
         )
         self.rounds = Counter("vnode_rounds", "Looks taken at a Pod.", registry=self.registry)
         self.waiting = Gauge("vnode_queue_length", "Pods that wait to be looked at.", registry=self.registry)
+        self.later = Gauge(
+            "vnode_queue_later",
+            "Pods that wait for a later look.",
+            registry=self.registry,
+        )
+        self.breaker_open = Gauge(
+            "vnode_breaker_open", "1 while a peer does not answer and is spared.", ["peer"], registry=self.registry
+        )
+        self.requests_waiting = Gauge(
+            "vnode_nomad_requests_waiting",
+            "Requests to Nomad that wait for room.",
+            registry=self.registry,
+        )
+        self.events_waiting = Gauge("vnode_events_waiting", "Events that wait to be sent.", registry=self.registry)
+        self.events_dropped = Counter(
+            "vnode_events_dropped", "Events that were never sent, by why.", ["reason"], registry=self.registry
+        )
         self.leader = Gauge(
             "vnode_leader", "1 where this replica looks after the Node, 0 where it stands by.", registry=self.registry
         )

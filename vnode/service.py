@@ -9,6 +9,7 @@ import gc
 import random
 import secrets
 import time
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import structlog
@@ -22,6 +23,7 @@ from vnode import __version__
 from vnode.cluster import Cluster
 from vnode.fence import OPEN, Fence
 from vnode.following import ClientsSink, Following, Link, NamespaceSink, namespaces_in_use
+from vnode.kube.api import Watches
 from vnode.kube.connection import Connection
 from vnode.kube.events import EventRecorder
 from vnode.kube.patches import PodWriter
@@ -36,6 +38,7 @@ from vnode.nomad.events import Topic
 from vnode.nomad.logs import NomadLogs
 from vnode.nomad.transport import Transport
 from vnode.nomad.variables import NomadVariables
+from vnode.observing import ObservedKubernetes, ObservedNomad, ObservedVariables, Told
 from vnode.patience import patiently
 from vnode.pods.decide import Circumstances
 from vnode.pods.decide.circumstances import SETTLING, SETTLING_OF_MANY
@@ -105,15 +108,22 @@ class Service:
         )
         self.runs = RunWatch(self.view)
         self.neighbours = NeighbourStore(self._capacity_changed)
-        self.link = Link(self._capacity_changed)
+        self.link = Link(self._link_changed)
         self.clients = ClientsSink(
             self.client, self.view, self.link, node_pool=settings.node_pool, datacenters=settings.datacenters
         )
-        self.recorder = EventRecorder(kubernetes, now=_now, clock=time.monotonic, ids=_event_id)
+        self._told = Told()
+        self.recorder = EventRecorder(
+            self._writing(kubernetes),
+            now=_now,
+            clock=time.monotonic,
+            ids=_event_id,
+            dropped=lambda reason, count: metrics.events_dropped.labels(reason).inc(count),
+        )
         self.node = _virtual_node(settings)
         description = self._description()
         self.keeper = NodeKeeper(
-            kubernetes.vital,
+            self._writing(kubernetes.vital),
             self.node,
             description.status,
             description.labels,
@@ -126,12 +136,16 @@ class Service:
         self._speed = settings.mhz_per_core
         self._clients_known = False
         self.metrics.waiting.set_function(lambda: len(self.queue))
+        self.metrics.later.set_function(lambda: self.queue.due)
+        self.metrics.events_waiting.set_function(lambda: self.recorder.waiting)
         self.metrics.pods.set_function(lambda: len(self.view.pods))
 
     async def run(self, over: asyncio.Event) -> None:
         """Look after the Node and its Pods until that is over, or until cancelled."""
         _spare_collections()
-        async with asyncio.TaskGroup() as tasks:
+        async with AsyncExitStack() as told, asyncio.TaskGroup() as tasks:
+            for breaker in (self.kubernetes.breaker, self.transport.breaker):
+                told.enter_context(breaker.telling(self.look_at_all))
             self.following = Following(self._stream, tasks, self._namespace_sink)
             running = [
                 tasks.create_task(self.recorder.run()),
@@ -175,7 +189,7 @@ class Service:
 
     def not_ready(self) -> str:
         """What is missing before Pods are looked after, as a sentence; empty when nothing is."""
-        if self.fence.reason:
+        if self.fence.reason and not self.settings.observe:
             return self.fence.reason
         if not self.view.pods.synced:
             return "the Pods of the Node were not listed yet"
@@ -208,9 +222,9 @@ class Service:
             view=self.view,
             queue=self.queue,
             peers=Peers(
-                pods=PodWriter(self.kubernetes, decode_pod),
-                jobs=self.client,
-                variables=self.variables,
+                pods=PodWriter(self._writing(self.kubernetes), decode_pod),
+                jobs=ObservedNomad(self.client, self._told) if self.settings.observe else self.client,
+                variables=ObservedVariables(self._told) if self.settings.observe else self.variables,
                 events=PodEvents(self.recorder, self.node.name),
                 logs=LogMeter(NomadLogs(self.transport)),
                 link=self.link,
@@ -234,7 +248,7 @@ class Service:
         """What decisions about Pods of a namespace rest on, or why there are none until both sides are known."""
         settings = self.settings
         namespace = nomad_namespace(settings.namespace_map, kubernetes_namespace)
-        if self.following is None or self.fence.reason:
+        if self.following is None or (self.fence.reason and not settings.observe):
             return ""
         followed = self.following.follow(namespace)
         if not (followed.synced and self.view.pods.synced and self.view.clients.synced):
@@ -265,6 +279,14 @@ class Service:
             kubelet_version=f"{self.cluster.version}+vnode.{__version__}",
             pods_per_client=self.settings.max_pods,
         )
+
+    def _writing(self, connection: Connection) -> Watches:
+        return ObservedKubernetes(connection, self._told) if self.settings.observe else connection
+
+    def _link_changed(self) -> None:
+        self._capacity_changed()
+        if self.link.reachable:
+            self.look_at_all()
 
     def _pod_changed(self, uid: PodUid) -> None:
         self.queue.add(uid)

@@ -126,6 +126,7 @@ class Settings(BaseSettings):
     routable_allocations: bool = Field(
         default=False, description="The cluster reaches the addresses of Nomad's bridge and CNI networks."
     )
+    observe: bool = Field(default=False, description="Write nothing to either side; log what would be written.")
     leader_elect: bool = Field(
         default=False, description="Let several replicas elect the one that looks after the Node."
     )

@@ -66,17 +66,16 @@ def test_tries_become_rarer_up_to_a_bound() -> None:
 def test_an_answer_closes_it_and_whoever_waits_is_told() -> None:
     _, breaker = opened()
     told: list[str] = []
-    end = breaker.when_closed(lambda: told.append("look again"))
-    breaker.answered()
-    breaker.answered()
+    with breaker.telling(lambda: told.append("look again")):
+        breaker.answered()
+        breaker.answered()
     assert (breaker.is_open, told) == (False, ["look again"])
     breaker.ask()
-    end()
 
 
 def test_an_answer_from_a_peer_that_was_never_away_tells_nobody() -> None:
     breaker = Breaker("Nomad", Clock())
     told: list[str] = []
-    breaker.when_closed(lambda: told.append("look again"))
-    breaker.answered()
+    with breaker.telling(lambda: told.append("look again")):
+        breaker.answered()
     assert told == []

@@ -115,6 +115,7 @@ class EventRecorder:
         ids: Callable[[], str],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         capacity: int = 4096,
+        dropped: Callable[[str, int], None] = lambda _, __: None,
     ) -> None:
         self._connection = connection
         self._component = component
@@ -127,20 +128,26 @@ class EventRecorder:
         self._allowances: _Recent[str, _Allowance] = _Recent(capacity)
         #: How many records were dropped, by why: spam, full, failed.
         self.dropped: Counter[str] = Counter()
+        self._tell_dropped = dropped
+
+    @property
+    def waiting(self) -> int:
+        """How many Events wait to be sent."""
+        return sum(map(len, self._lanes))
 
     def record(self, regarding: Regarding, note: Note) -> None:
         """Note what happened; returns at once."""
         allowance = self._allowances.get(regarding.uid) or _Allowance(self._clock())
         self._allowances.put(regarding.uid, allowance)
         if not allowance.take(self._clock()):
-            self.dropped["spam"] += 1
+            self._drop("spam")
             return
         message = note.message.encode()[:_MESSAGE_LIMIT].decode(errors="ignore")
         key = _Key(regarding.uid, note.type, note.reason, message, note.field_path)
         now = self._now()
         lane = self._lanes[crc32(regarding.uid.encode()) % _LANES]
         if not lane.put(_Pending(key, regarding, 1, now, now)):
-            self.dropped["full"] += 1
+            self._drop("full")
 
     async def run(self) -> None:
         """Send what is recorded until cancelled; what waits then is lost."""
@@ -155,11 +162,15 @@ class EventRecorder:
                 await self._deliver(pending)
             except NotFound:
                 # The namespace is going or gone, and the Pod with it: nobody will read this.
-                self.dropped["failed"] += pending.count
+                self._drop("failed", pending.count)
             except PeerError as problem:
-                self.dropped["failed"] += pending.count
+                self._drop("failed", pending.count)
                 level = _log.debug if isinstance(problem, Unavailable) else _log.warning
                 level("an Event was dropped", reason=pending.key.reason, problem=str(problem))
+
+    def _drop(self, reason: str, count: int = 1) -> None:
+        self.dropped[reason] += count
+        self._tell_dropped(reason, count)
 
     async def _deliver(self, pending: _Pending) -> None:
         name = _event_name(pending.regarding.name, self._ids())
@@ -213,6 +224,9 @@ class _Lane:
         self._capacity = capacity
         self._pending: OrderedDict[_Key, _Pending] = OrderedDict()
         self._filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._pending)
 
     def put(self, pending: _Pending) -> bool:
         """Add a record; False when there is no room."""

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
-from vnode.errors import PeerError, Unavailable
+from vnode.errors import NoAnswer, PeerError, Unavailable
 from vnode.kube.answers import status_failure
 from vnode.kube.api import Watches, decode_object
 from vnode.kube.errors import Gone, Silent
@@ -77,6 +77,7 @@ class Reflector(Generic[T]):
         self._version = ""
         self._heard = False
         self._page = _FIRST_PAGE
+        self._cut_off = False
         self.problem: PeerError | ValueError | None = None
 
     async def run(self) -> None:
@@ -101,6 +102,8 @@ class Reflector(Generic[T]):
     async def _attempt(self) -> PeerError | ValueError | None:
         """List when there is no version to watch from, else watch."""
         try:
+            if self._version and self._cut_off:
+                await self._compare_versions()
             if self._version:
                 await self._watch()
             else:
@@ -108,9 +111,22 @@ class Reflector(Generic[T]):
         except (Gone, Silent) as problem:
             self._version = ""
             return problem
+        except NoAnswer as problem:
+            self._cut_off = True
+            return problem
         except (PeerError, ValueError) as problem:
             return problem
         return None
+
+    async def _compare_versions(self) -> None:
+        """Who was away may come back with an older etcd, and would let us wait for the future without a word."""
+        query = {**self._query, "limit": "1"}
+        answer = decode_object(await self._connection.request("GET", self._path, query=query))
+        newest = str((answer.get("metadata") or {}).get("resourceVersion") or "")
+        self._cut_off = False
+        if newest.isdigit() and self._version.isdigit() and int(newest) < int(self._version):
+            _log.warning("the API server went back in time", path=self._path, before=self._version, now=newest)
+            self._version = ""
 
     async def _list(self) -> None:
         objects: list[T] = []
@@ -130,7 +146,7 @@ class Reflector(Generic[T]):
         if not version:
             raise Unavailable(f"the list of {self._path} has no resourceVersion")
         self._sink.replace(objects)
-        self._version = version
+        self._version, self._cut_off = version, False
 
     def _items(self, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """The objects of a page; an empty one may be null (Go), but what has none at all is no list."""

@@ -31,6 +31,11 @@ class RequestBudget:
         self._control: _Waiters = deque()
         self._ordinary: _Waiters = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for room."""
+        return len(self._control) + len(self._ordinary)
+
     @asynccontextmanager
     async def request(self, *, control: bool) -> AsyncIterator[None]:
         """Hold one request; waits until there is room for its kind."""

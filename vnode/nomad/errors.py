@@ -47,7 +47,10 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], Callable[[str], PeerError]], ...] = tuple
     )
 )
 
-_NOT_APPLIED = re.compile(r"^(rpc error: )*(No cluster leader|Not ready to serve consistent reads)$")
+# A follower that cannot reach the leader that it knows has not forwarded anything (helper/pool/pool.go).
+_NOT_APPLIED = re.compile(
+    r"^(rpc error: )*(No cluster leader$|Not ready to serve consistent reads$|failed to get conn: )"
+)
 
 _BY_STATUS: dict[int, Callable[[str], PeerError]] = {
     400: Rejected,
@@ -79,7 +82,7 @@ def classify(status: int, text: str, retry_after: float | None = None) -> PeerEr
 
 
 def leaderless(status: int, text: str) -> bool:
-    """Whether the server refused because it knows no leader: nothing was applied, another server may do it."""
+    """Whether the server refused for want of a leader: nothing was applied, another server may do it."""
     return status >= 500 and _NOT_APPLIED.search(text.strip()) is not None  # noqa: PLR2004 - server errors
 
 

@@ -49,6 +49,11 @@ class Transport:
         self._channel: Channel | None = None
 
     @property
+    def waiting(self) -> int:
+        """Requests that wait for room in the budget."""
+        return self._budget.waiting
+
+    @property
     def address(self) -> str:
         """The server in use."""
         return self._addresses[self._current]

@@ -79,6 +79,10 @@ class KeyedQueue(Generic[Key]):
         self.add_after(key, delay)
         return delay
 
+    def failures(self, key: Key) -> int:
+        """How many rounds over `key` failed, one after the other."""
+        return self._failures.get(key, 0)
+
     def succeeded(self, key: Key) -> None:
         """Forget the failures of `key`."""
         self._failures.pop(key, None)

@@ -20,7 +20,7 @@ from translators.pod_to_job import permit
 from translators.records.allocations import Allocation, Evaluation
 from translators.records.jobs import Job, JobId, JobRegistration, JobStub
 from translators.records.pods import Pod, PodUid
-from vnode.errors import Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
+from vnode.errors import Conflict, Denied, NotFound, PeerError, Rejected, Unavailable, Withheld
 from vnode.metrics import Metrics
 from vnode.nomad.errors import NamespaceMissing
 from vnode.pods import actions
@@ -33,6 +33,9 @@ from vnode.view.view import View
 _log = structlog.get_logger(__name__)
 
 _WAY_OUT = "the Nomad token of vnode has expired or lacks rights, `vnode doctor` tells an administrator which"
+
+#: Rounds without an answer of Nomad's that a Pod's author is not told of: seven seconds, in which another server leads.
+_FORGIVEN = 4
 
 #: How loudly each kind of failure is told.
 _KINDS: dict[type[Exception], int] = {
@@ -168,6 +171,9 @@ class Reconciler:
     async def _attempt(self, uid: PodUid) -> None:
         try:
             await self.round(uid)
+        except Withheld:
+            # Whoever lets us write again has everything looked at again.
+            self._queue.succeeded(uid)
         except Unavailable as error:
             self._retry(uid, error, at_least=error.retry_after or 0.0)
         except PeerError as error:
@@ -278,7 +284,8 @@ class Reconciler:
             raise
         except Unavailable as error:
             self._view.remember(uid, submitted_to=job.namespace)
-            self._peers.events.record(_pod(observation), _unavailable(str(error)))
+            if self._queue.failures(uid) >= _FORGIVEN:
+                self._peers.events.record(_pod(observation), _unavailable(str(error)))
             raise
         self._peers.link.up()
         identity = owner_of(JobStub(id=job.id, meta=job.meta))

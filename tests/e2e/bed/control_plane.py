@@ -1,5 +1,6 @@
 """etcd, kube-apiserver, kube-controller-manager and kube-scheduler, each a process that can be killed and restarted."""
 
+import shutil
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ class ControlPlane:
     ) -> None:
         """Write certificates, kubeconfigs and command lines; five ports are needed."""
         self._directory = directory
+        self._etcd_data = directory / "etcd"
         etcd_port, etcd_peer_port, api_port, manager_port, scheduler_port = ports
         # Not loopback: Pods with a network of their own talk to the API server, too.
         self.endpoint = f"{host_address}:{api_port}"
@@ -77,6 +79,34 @@ class ControlPlane:
         accounts = "/api/v1/namespaces/default/serviceaccounts/default"
         wait_until("the default ServiceAccount", lambda: self.api(accounts), within=_START_SECONDS, of=children)
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """An outage of the API server; what it keeps is kept, and at the end of the block it is ready again."""
+        self.apiserver.kill()
+        try:
+            yield
+        finally:
+            self.apiserver.start()
+            self.wait_ready()
+
+    def snapshot(self, name: str) -> Path:
+        """A copy of all that etcd holds, taken while it is down for a moment."""
+        copy = self._directory / f"etcd-{name}"
+        with self._without_etcd():
+            shutil.copytree(self._etcd_data, copy)
+        return copy
+
+    def restore(self, copy: Path) -> None:
+        """Put everything back to a snapshot, as after a disaster: with it, revisions begin again in the past.
+
+        Controllers are restarted, as the handbooks demand: they would wait for a future that never comes.
+        """
+        for child in (self.scheduler, self.controller_manager):
+            child.stop()
+        with self._without_etcd():
+            shutil.rmtree(self._etcd_data)
+            shutil.copytree(copy, self._etcd_data)
+
     def close(self) -> None:
         """Close our own connections."""
         self._http.close()
@@ -99,6 +129,15 @@ class ControlPlane:
         file = self._directory / "kubeconfigs" / f"{name}.yaml"
         return kubeconfigs.with_token(file, self.address, self.authority.certificate, token)
 
+    @contextmanager
+    def _without_etcd(self) -> Iterator[None]:
+        self.apiserver.stop()
+        self.etcd.stop()
+        yield
+        self.etcd.start()
+        self.apiserver.start()
+        self.wait_ready()
+
     def _ready(self) -> bool:
         return self._http.get("/readyz").text == "ok"
 
@@ -109,7 +148,7 @@ class ControlPlane:
     def _etcd_flags(self, port: int, peer_port: int) -> list[str]:
         client, peer = f"http://{_LOOPBACK}:{port}", f"http://{_LOOPBACK}:{peer_port}"
         return [
-            f"--data-dir={self._directory}/etcd",
+            f"--data-dir={self._etcd_data}",
             f"--listen-client-urls={client}",
             f"--advertise-client-urls={client}",
             f"--listen-peer-urls={peer}",

@@ -1,9 +1,11 @@
 """A Nomad cluster of separate processes: one server, clients in two node pools, optionally with ACLs and mTLS."""
 
+import contextlib
 import ssl
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,15 @@ class Client:
         self._cluster.api(f"/v1/node/{self.node['ID']}/drain", "POST", body)
 
 
+@dataclass(frozen=True)
+class Server:
+    """One server among several: where its API is, where its peers find it, and its process."""
+
+    address: str
+    rpc: str
+    child: Child
+
+
 class Nomad:
     """The cluster. Its clients stand in `clients` by name, e.g. ``default-0`` and ``edge-1``."""
 
@@ -118,6 +129,8 @@ class Nomad:
         if secured:
             self._issue_certificates(directory / "pki" / "nomad")
         ports = self._ports()
+        self._gossip = ports.serf
+        self._rpc = f"{LOOPBACK}:{ports.rpc}"
         self.address = f"{'https' if secured else 'http'}://{LOOPBACK}:{ports.http}"
         self._shared = Shared(ports.rpc, cni_directory(), docker.endpoint, rootfs.pause_image(), rootfs_directory)
         home = self.home / "server"
@@ -146,6 +159,30 @@ class Nomad:
         self.api("/v1/node/pools", "POST", {"Name": "edge", "Description": "small machines far away"})
         self.api(f"/v1/namespace/{NAMESPACE}", "POST", {"Name": NAMESPACE})
 
+    @contextlib.contextmanager
+    def with_three_servers(self) -> Iterator[list[Server]]:
+        """Two more servers join the first one, and leave again at the end; while they are here, any one may die."""
+        first = Server(self.address, self._rpc, self.server)
+        servers = [first, self._add_server("server-2"), self._add_server("server-3")]
+        try:
+            self.wait_healthy(servers)
+            yield servers
+            self.wait_healthy(servers)
+        finally:
+            for added in servers[1:]:
+                added.child.stop()
+            self.wait_leader()
+
+    def wait_healthy(self, servers: Sequence[Server]) -> None:
+        """Wait until all of them are up and vote; one that has just joined does not for 10 s."""
+        children = [server.child for server in servers]
+        wait_until("Nomad's servers", lambda: self._are_healthy(servers), within=_START_SECONDS, of=children)
+
+    def leader(self, asked: Server) -> str:
+        """The address, for peers, of the server that leads, by the word of one of them."""
+        with self.http(token=self.management_token, address=asked.address) as http:
+            return str(http.get("/v1/status/leader").json())
+
     def add_client(self, pool: str) -> Client:
         """Configure and start one more client; `Client.wait_ready` waits for it."""
         index = self._added.total()
@@ -168,6 +205,19 @@ class Nomad:
         client.start()
         return client
 
+    def _add_server(self, name: str) -> Server:
+        ports, home = self._ports(), self.home / name
+        configuration = nomad_configuration.server(name, home, ports, self.security, joins=self._gossip)
+        nomad_configuration.write(home, configuration)
+        child = self.agent(name, home)
+        child.start()
+        scheme = self.address.partition(":")[0]
+        return Server(f"{scheme}://{LOOPBACK}:{ports.http}", f"{LOOPBACK}:{ports.rpc}", child)
+
+    def _are_healthy(self, servers: Sequence[Server]) -> bool:
+        known = self.api("/v1/operator/autopilot/health")["Servers"]
+        return len([each for each in known if each["Healthy"] and each["Voter"]]) == len(servers)
+
     def close(self) -> None:
         """Close our own connections."""
         self._http.close()
@@ -179,7 +229,7 @@ class Nomad:
             raise BedError(f"{method} {path}: {answer.status_code} {answer.text}")
         return answer.json() if answer.content else None
 
-    def http(self, *, token: str | None, with_certificate: bool = True) -> httpx2.Client:
+    def http(self, *, token: str | None, with_certificate: bool = True, address: str = "") -> httpx2.Client:
         """A client of the HTTP API with the rights you choose; close it."""
         context: ssl.SSLContext | bool = True
         if self.security and self.cli:
@@ -187,7 +237,9 @@ class Nomad:
             if with_certificate:
                 context.load_cert_chain(self.cli.certificate, self.cli.key)
         headers = {"X-Nomad-Token": token} if token else {}
-        return httpx2.Client(base_url=self.address, verify=context, headers=headers, trust_env=False, timeout=30)
+        return httpx2.Client(
+            base_url=address or self.address, verify=context, headers=headers, trust_env=False, timeout=30
+        )
 
     def environment(self, token: str | None) -> dict[str, str]:
         """The standard variables of Nomad's command line, for people and for vnode."""

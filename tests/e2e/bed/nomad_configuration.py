@@ -53,13 +53,21 @@ class Shared:
     rootfs: Path
 
 
-def server(name: str, home: Path, ports: Ports, security: Security | None) -> dict[str, Any]:
-    """The one server."""
+def server(
+    name: str, home: Path, ports: Ports, security: Security | None, *, joins: int | None = None
+) -> dict[str, Any]:
+    """The first server, or one that joins it by the port of its gossip, and leaves again when it is stopped."""
+    role = (
+        {"bootstrap_expect": 1}
+        if joins is None
+        else {"server_join": {"retry_join": [f"{LOOPBACK}:{joins}"], "retry_interval": "1s"}}
+    )
     return {
         **_agent(name, home, ports, security, None if security is None else security.server),
+        "leave_on_terminate": joins is not None,
         "server": {
             "enabled": True,
-            "bootstrap_expect": 1,
+            **role,
             # Each Pod is a job of its own, and Nomad packs jobs on few clients unless told otherwise.
             "default_scheduler_config": {"scheduler_algorithm": "spread"},
         },

@@ -69,6 +69,7 @@ def test_a_missing_namespace_or_pool_is_still_a_rejection() -> None:
     [
         (500, "No cluster leader", True),
         (500, "rpc error: Not ready to serve consistent reads", True),
+        (500, "rpc error: failed to get conn: dial tcp 192.0.2.1:4647: connect: connection refused", True),
         (500, "rpc error: EOF", False),
         (500, VALIDATION, False),
         (404, "No cluster leader", False),

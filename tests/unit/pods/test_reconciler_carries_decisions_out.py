@@ -18,7 +18,7 @@ from translators.identity import job_id
 from translators.identity import meta as job_meta
 from translators.records.jobs import JobRegistration, JobStub
 from translators.records.pods import Pod, PodUid
-from vnode.errors import Conflict, Denied, NotFound, Rejected, Unavailable
+from vnode.errors import Conflict, Denied, NotFound, Rejected, Unavailable, Withheld
 from vnode.metrics import Metrics
 from vnode.nomad.errors import NamespaceMissing
 from vnode.pods.queue import KeyedQueue
@@ -118,7 +118,6 @@ async def test_what_nomad_rejects_fails_the_pod() -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (Unavailable("Nomad does not answer"), "NomadUnavailable"),
         (Denied("ACL token expired"), "NomadUnavailable"),
         (NamespaceMissing("nonexistent namespace"), "NomadNamespaceMissing"),
     ],
@@ -131,6 +130,25 @@ async def test_what_only_an_administrator_or_time_can_mend_leaves_the_pod_waitin
     assert [call for call in bench.script.calls if call[0] == "event"] == [("event", "web-1", reason)]
     assert "patch_status" not in bench.script.names
     assert bench.queue.failed(UID) == 1.0, "the key was not backed off before"
+
+
+async def test_an_outage_is_told_when_it_lasts_and_not_while_another_server_takes_over() -> None:
+    bench = Bench(register=Unavailable("Nomad does not answer")).knows(pod())
+    for _ in range(4):
+        bench.queue.add(UID)
+        await bench.attempt()
+    assert "event" not in bench.script.names
+    bench.queue.add(UID)
+    await bench.attempt()
+    assert [call for call in bench.script.calls if call[0] == "event"] == [("event", "web-1", "NomadUnavailable")]
+    assert "patch_status" not in bench.script.names
+
+
+async def test_a_write_that_was_withheld_is_no_failure() -> None:
+    bench = Bench(register=Withheld("another replica leads")).knows(pod())
+    await bench.attempt()
+    assert bench.script.names == ["register"]
+    assert bench.queue.due == 0
 
 
 async def test_a_patched_status_is_known_before_its_echo() -> None:
