@@ -199,7 +199,15 @@ class Service:
 
     def _stream(self, namespace: str, topics: tuple[Topic, ...], sink: EventSink) -> EventStream:
         return EventStream(
-            self.transport, namespace, topics, sink, now=time.monotonic, sleep=asyncio.sleep, random=random.random
+            self.transport,
+            namespace,
+            topics,
+            sink,
+            now=time.monotonic,
+            sleep=asyncio.sleep,
+            random=random.random,
+            # One of them is enough to tell of an expired token.
+            looks="Node" in topics,
         )
 
     def _namespace_sink(self, namespace: str) -> NamespaceSink:

@@ -27,6 +27,8 @@ _SHORTEST_WATCH_SECONDS, _LONGEST_WATCH_SECONDS = 300, 600
 # A watch that lived as long as this was a good one: the next one may follow at once.
 _LASTING_SECONDS = 5.0
 _FIRST_BACKOFF_SECONDS, _BACKOFF_LIMIT_SECONDS = 0.5, 30.0
+# While nobody answers at all: one attempt costs nobody anything, and what happened meanwhile is waited for.
+_SILENT_BACKOFF_LIMIT_SECONDS = 5.0
 # A page is parsed in one go, on the event loop: 1 MiB takes some 8 ms.
 _PAGE_BYTES = 2**20
 _FIRST_PAGE, _LARGEST_PAGE, _SMALLEST_PAGE = 100, 500, 10
@@ -223,7 +225,8 @@ class Reflector(Generic[T]):
             raise ValueError(f"an object of {self._path} is not understood") from problem
 
     def _backoff(self, failures: int, problem: PeerError | ValueError | None) -> float:
-        limit = min(_BACKOFF_LIMIT_SECONDS, _FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 10))
+        longest = _SILENT_BACKOFF_LIMIT_SECONDS if isinstance(problem, NoAnswer) else _BACKOFF_LIMIT_SECONDS
+        limit = min(longest, _FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 10))
         wish = problem.retry_after if isinstance(problem, Unavailable) else None
         return max(limit * (0.5 + 0.5 * self._random()), min(wish or 0.0, _BACKOFF_LIMIT_SECONDS))
 

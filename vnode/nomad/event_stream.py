@@ -10,11 +10,11 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Protocol, TypeVar
 
 from translators.records.allocations import Allocation, Client, Evaluation
-from vnode.errors import Denied, PeerError, Unavailable
+from vnode.errors import Denied, NoAnswer, PeerError, Unavailable
 from vnode.nomad.events import NotAnEvent, Topic, decode, is_heartbeat
 from vnode.nomad.lines import LineSplitter, LineTooLong
 from vnode.nomad.transport import Transport
@@ -24,7 +24,11 @@ E = TypeVar("E", bound=BaseException)
 #: Seconds; a heartbeat comes every 30, the first one at once.
 SILENCE = 60.0
 PATIENCE = 10.0
+#: Between two looks at what a stream does not say: that our token has expired, that the server was left for another.
+LOOK = 60.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
+#: While nobody answers at all: one attempt costs nobody anything, and whoever waits for Nomad waits for this.
+_LONGEST_SILENT_DELAY = 5.0
 
 #: Bytes of lines that may wait for the sink's list, and lines applied before others get a turn.
 BACKLOG = 64 * 1024 * 1024
@@ -68,10 +72,11 @@ class EventSink(Protocol):
 class EventStream:
     """Follows `topics` of one namespace for as long as `run` runs.
 
-    `now` is a monotonic clock in seconds, `random` gives numbers from 0 to 1.
+    `now` is a monotonic clock in seconds, `random` gives numbers from 0 to 1. One that `looks` asks for a list of one
+    object once a minute: Nomad judges a token when a stream begins, and keeps it open when the token has expired.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - clock, sleep and chance are its own
         self,
         transport: Transport,
         namespace: str,
@@ -82,7 +87,9 @@ class EventStream:
         sleep: Callable[[float], Awaitable[None]],
         random: Callable[[], float],
         region: str = "",
+        looks: bool = False,
     ) -> None:
+        self._looks = looks
         self._transport = transport
         self._query = {"namespace": namespace, "region": region}
         self._topics = tuple(topics)
@@ -102,7 +109,8 @@ class EventStream:
                 self._sink.denied(error)
             else:
                 self._sink.disconnected(error)
-            delay: float = min(_FIRST_DELAY * 2 ** min(failures - 1, 10), _LONGEST_DELAY)
+            longest = _LONGEST_SILENT_DELAY if isinstance(error, NoAnswer) else _LONGEST_DELAY
+            delay: float = min(_FIRST_DELAY * 2 ** min(failures - 1, 10), longest)
             await self._sleep(delay * (0.5 + self._random() / 2))
 
     async def _connection(self) -> PeerError:
@@ -134,6 +142,8 @@ class EventStream:
                     elif not catching_up:
                         beginning.reschedule(None)
                         catching_up = group.create_task(self._catch_up(applier))
+                        if self._looks:
+                            group.create_task(self._look(stream.address))
                 if stream.address != self._transport.address:
                     raise Unavailable(f"Nomad at {stream.address} was left for {self._transport.address}")
             if not catching_up:
@@ -147,6 +157,16 @@ class EventStream:
         await self._sink.resync()
         await applier.start(behind=reflected.index)
         self._sink.connected()
+
+    async def _look(self, address: str) -> None:
+        path = _LISTS[self._topics[0]]
+        while True:
+            await self._sleep(LOOK)
+            # Whatever else is wrong shows at the stream itself.
+            with suppress(Unavailable):
+                await self._transport.request("GET", path, {**self._query, "per_page": "1"})
+            if self._transport.address != address:
+                raise Unavailable(f"Nomad at {address} was left for {self._transport.address}")
 
     async def _why_it_never_began(self) -> PeerError:
         """Since 1.11.2 a refusal is silence, or an end without a word; lists of the same things say why."""

@@ -36,6 +36,7 @@ class JobStore:
         self._permits: dict[PodUid, str] = {}
         self._folds: dict[PodUid, int] = {}
         self._fold = 0
+        self._heard: dict[PodUid, int] = {}
         self._read_at: dict[PodUid, float] = {}
         self._confirmed: set[PodUid] = set()
 
@@ -99,21 +100,25 @@ class JobStore:
         return self._read_at.pop(uid, None)
 
     def mark(self) -> int:
-        """A point in time for `replace`: what is folded in after it is newer than a list that was asked for then."""
+        """A point in time for `replace`: what is told or folded in after it is newer than a list asked for then."""
         return self._fold
 
     def replace(
         self, namespace: str, jobs: Iterable[JobStub], allocations: Iterable[Allocation], *, since: int
     ) -> None:
-        """Take over complete lists of one namespace that were asked for at `since` (see `mark`)."""
+        """Take over complete lists of one namespace that were asked for at `since` (see `mark`).
+
+        They count also where they show an older state than we knew then: Nomad's was restored from a snapshot.
+        """
         listed = {identity.uid: stub for stub in jobs if (identity := self._identity(stub)) is not None}
         kept = {uid for uid, job in self._jobs.items() if job.namespace != namespace or self._folds.get(uid, 0) > since}
         vanished = [uid for uid in self._jobs if uid not in kept and uid not in listed]
         for uid in vanished:
             self.forget(uid)
-        for stub in listed.values():
-            self._take(stub)
+        for uid, stub in listed.items():
+            self._take(stub, over=self._folds.get(uid, 0) <= since)
         for allocation in allocations:
+            self._forget_newer(allocation, since)
             self.apply_allocation(allocation)
         for uid in (*vanished, *listed):
             self._changed(uid)
@@ -147,8 +152,21 @@ class JobStore:
         if before is None or before.modify_index < allocation.modify_index:
             known[identity] = allocation
             if read_at is not None:
+                self._fold += 1
+                self._heard[uid] = self._fold
                 self._read_at.setdefault(uid, read_at)
             self._changed(uid)
+
+    def _forget_newer(self, listed: Allocation, since: int) -> None:
+        """A list is the truth of its time: a state with a higher index that was known before is not."""
+        uid = uid_of(listed.job_id)
+        if uid is None or self._heard.get(uid, 0) > since:
+            return
+        known = self._allocations.get(uid, {})
+        before = known.get(AllocationId(listed.id))
+        if before is not None and before.modify_index > listed.modify_index:
+            del known[AllocationId(listed.id)]
+            self._evaluations.pop(uid, None)
 
     def apply_evaluation(self, evaluation: Evaluation) -> None:
         """Take over an evaluation unless a newer one is known; a finished stop resolves its job."""
@@ -174,6 +192,8 @@ class JobStore:
         else:
             self._confirmed.add(uid)
             self._take(stub)
+            self._fold += 1
+            self._heard[uid] = self._fold
             stops = [evaluation for evaluation in evaluations if evaluation.triggered_by == _STOP]
             if stub.stop and all(evaluation.status in _FINISHED for evaluation in stops):
                 self.fold_stopped(uid, resolved=True)
@@ -185,7 +205,7 @@ class JobStore:
 
     def forget(self, uid: PodUid) -> None:
         """Drop a job that is gone, with all that belonged to it."""
-        for table in (self._jobs, self._allocations, self._evaluations, self._folds, self._read_at):
+        for table in (self._jobs, self._allocations, self._evaluations, self._folds, self._heard, self._read_at):
             table.pop(uid, None)
         self._confirmed.discard(uid)
 
@@ -193,12 +213,13 @@ class JobStore:
         identity = owner_of(stub)
         return identity if identity is not None and self._is_ours(identity) else None
 
-    def _take(self, stub: JobStub) -> None:
+    def _take(self, stub: JobStub, *, over: bool = False) -> None:
+        """Take over a job unless a newer state of it is known; `over` takes it whatever is known."""
         identity = owner_of(stub)
         if identity is None:
             return
         known = self._jobs.get(identity.uid)
-        if known is not None and known.modify_index > stub.modify_index:
+        if known is not None and known.modify_index > stub.modify_index and not over:
             return
         self._jobs[identity.uid] = JobFacts(
             id=JobId(stub.id),

@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -27,7 +27,7 @@ from tests.e2e.bed.control_plane import ControlPlane
 from tests.e2e.bed.docker import Docker
 from tests.e2e.bed.errors import BedError
 from tests.e2e.bed.nomad import POOLS, Nomad
-from tests.e2e.bed.processes import Children, system_path
+from tests.e2e.bed.processes import Child, Children, system_path
 from tests.e2e.bed.slot import Slot
 from tests.e2e.bed.sweep import sweep
 from tests.e2e.bed.vnode_process import VnodeProcess
@@ -203,20 +203,40 @@ class Bed:
         environment: Mapping[str, str] | None = None,
     ) -> Iterator[VnodeProcess]:
         """Run vnode until the block ends, its Node Ready; flags in `extra` come last and win."""
-        self._runs += 1
         port = self.free_port()
-        arguments = [*self.vnode_arguments(node_name, port, settings), *extra]
-        child = self.children.add(
-            f"vnode-{node_name}-{self._runs}",
-            *vnode_process.command(Path(sys.executable), arguments),
-            environment={"PYTHONPATH": str(REPOSITORY), **self.vnode_environment(), **(environment or {})},
-        )
+        child = self._vnode(extra, node_name, port, settings, environment)
         process = VnodeProcess(node_name, (self.node_address, port), child, self.control_plane)
         try:
             process.start()
             yield process
         finally:
             process.stop()
+
+    @contextlib.contextmanager
+    def vnode_child(self, *extra: str, node_name: str) -> Iterator[Child]:
+        """Run vnode until the block ends, whatever it does: nothing is waited for."""
+        child = self._vnode(extra, node_name, self.free_port(), None, None)
+        try:
+            child.start()
+            yield child
+        finally:
+            child.stop()
+
+    def _vnode(
+        self,
+        extra: Sequence[str],
+        node_name: str,
+        port: int,
+        settings: Mapping[str, object] | None,
+        environment: Mapping[str, str] | None,
+    ) -> Child:
+        self._runs += 1
+        arguments = [*self.vnode_arguments(node_name, port, settings), *extra]
+        return self.children.add(
+            f"vnode-{node_name}-{self._runs}",
+            *vnode_process.command(Path(sys.executable), arguments),
+            environment={"PYTHONPATH": str(REPOSITORY), **self.vnode_environment(), **(environment or {})},
+        )
 
     def environment(self) -> dict[str, str]:
         """What a person exports to look around with kubectl, nomad and docker."""

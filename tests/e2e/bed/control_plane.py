@@ -131,12 +131,15 @@ class ControlPlane:
 
     @contextmanager
     def _without_etcd(self) -> Iterator[None]:
-        self.apiserver.stop()
+        # In order it would wait for the ends of all watches, for longer than anybody has.
+        self.apiserver.kill()
         self.etcd.stop()
-        yield
-        self.etcd.start()
-        self.apiserver.start()
-        self.wait_ready()
+        try:
+            yield
+        finally:
+            self.etcd.start()
+            self.apiserver.start()
+            self.wait_ready()
 
     def _ready(self) -> bool:
         return self._http.get("/readyz").text == "ok"

@@ -6,7 +6,7 @@ import pytest
 from pydantic_core import to_json
 
 from tests.unit.kube.scripted import Answer, Clock, ScriptedConnection, Stream, play
-from vnode.errors import Denied, PeerError, Unavailable
+from vnode.errors import Denied, NoAnswer, PeerError, Unavailable
 from vnode.kube.errors import Gone, Silent
 from vnode.kube.reflector import Reflector
 
@@ -254,3 +254,19 @@ async def test_an_event_about_nothing_is_tried_again_and_ends_nothing(obj: dict[
     broken = Stream(({"type": "MODIFIED", "object": obj},))
     connection, _ = await follow(page(7, "a"), broken, Stream(seconds=400))
     assert asked(connection) == ["GET", "WATCH 7", "WATCH 7"]
+
+
+async def test_a_server_that_comes_back_with_an_older_etcd_is_listed_anew() -> None:
+    """A watch from a version that lies in the future would be silent; one object of a list tells."""
+    gone = NoAnswer("connection refused")
+    connection, sink = await follow(page(70, "a", "b"), gone, gone, page(12), page(12, "a"), Stream(seconds=400))
+    assert sink.told == ["= a b", "= a"]
+    assert asked(connection) == ["GET", "WATCH 70", "GET", "GET", "GET", "WATCH 12"]
+    assert connection.calls[3].query["limit"] == "1"
+
+
+async def test_a_server_that_comes_back_as_it_was_is_watched_on() -> None:
+    gone = NoAnswer("connection refused")
+    connection, sink = await follow(page(70, "a"), gone, page(75), Stream(seconds=400))
+    assert sink.told == ["= a"]
+    assert asked(connection) == ["GET", "WATCH 70", "GET", "WATCH 70"]

@@ -251,6 +251,12 @@ async def test_a_backlog_beyond_the_bound_ends_the_connection(world: World, monk
 async def test_pauses_grow_to_their_bound(world: World) -> None:
     world.streams.side_effect = REFUSED
     await world.run(pauses=9)
+    assert world.pauses == [0.5, 1, 2, 4, 5, 5, 5, 5, 5]
+
+
+async def test_a_nomad_that_answers_with_errors_is_asked_more_seldom(world: World) -> None:
+    world.streams.respond(429, text="Too Many Requests")
+    await world.run(pauses=9)
     assert world.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
@@ -307,3 +313,32 @@ async def test_a_mistake_of_the_sink_comes_out(world: World) -> None:
     with pytest.raises(ExceptionGroup) as caught:
         await world.run()
     assert caught.group_contains(KeyError)
+
+
+async def test_an_expired_token_shows_within_a_minute_though_the_stream_stays_open(
+    world: World, nomad: respx.Router
+) -> None:
+    """Nomad looks at a token when a stream begins, and never again."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise _StopHereError
+
+    nomad.get(path="/v1/nodes").respond(403, text="ACL token expired")
+    world.answers(Body(HEARTBEAT, world.sink.is_up, asyncio.Event().wait))
+    stream = EventStream(
+        world.transport,
+        "",
+        ("Node",),
+        world.sink,
+        now=lambda: world.time,
+        sleep=sleep,
+        random=lambda: 1.0,
+        looks=True,
+    )
+    with pytest.raises(_StopHereError):
+        await stream.run()
+    assert pauses[0] == event_stream.LOOK
+    assert world.sink.log[-1] == "denied"

@@ -153,3 +153,26 @@ def test_forgetting_a_job_forgets_that_it_was_confirmed() -> None:
     seen.jobs.replace_one(U1, None, [], [])
     seen.forget(U1)
     assert not seen.observation(U1).confirmed
+
+
+def test_a_list_counts_though_it_shows_an_older_state() -> None:
+    """Nomad was restored from a snapshot: indexes go back, and what happened since did not happen."""
+    seen = view()
+    seen.jobs.replace("default", [stub("u1", index=9)], [], since=seen.jobs.mark())
+    seen.jobs.apply_allocation(allocation("u1", "a", status="complete", index=9), read_at=1.0)
+    seen.jobs.replace(
+        "default", [stub("u1", index=5)], [allocation("u1", "a", status="running", index=6)], since=seen.jobs.mark()
+    )
+    found = seen.observation(U1)
+    assert found.allocations[0].client_status == "running"
+    assert found.job is not None
+    assert found.job.modify_index == 5
+
+
+def test_what_is_told_while_a_list_is_on_its_way_is_newer_than_the_list() -> None:
+    seen = view()
+    seen.jobs.apply_job(stub("u1"))
+    since = seen.jobs.mark()
+    seen.jobs.apply_allocation(allocation("u1", "a", status="complete", index=9), read_at=1.0)
+    seen.jobs.replace("default", [stub("u1")], [allocation("u1", "a", status="running", index=6)], since=since)
+    assert seen.observation(U1).allocations[0].client_status == "complete"
