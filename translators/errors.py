@@ -26,3 +26,24 @@ class Refused(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__(str(finding))
         self.finding = finding
+
+
+@dataclass(frozen=True, slots=True)
+class Hindrance:
+    """Why a Pod cannot be started yet, in a kubelet's words; it names no value.
+
+    `container` is the one that cannot be created, empty when it is a volume that cannot be set up. An empty
+    `message` means that nothing is wrong: something is only not known yet.
+    """
+
+    reason: str = ""
+    message: str = ""
+    container: str = ""
+
+
+class Waiting(Exception):
+    """A Pod that waits for an object; it is looked at again when the object appears."""
+
+    def __init__(self, hindrance: Hindrance) -> None:
+        super().__init__(hindrance.message or "something is not known yet")
+        self.hindrance = hindrance

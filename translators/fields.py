@@ -58,6 +58,9 @@ SPEC = "spec."
 SPEC_SECURITY = "spec.securityContext."
 CONTAINER = "spec.containers[]."
 CONTAINER_SECURITY = "spec.containers[].securityContext."
+VOLUME = "spec.volumes[]."
+PROJECTION = "spec.volumes[].projected.sources[]."
+MOUNT = "spec.containers[].volumeMounts[]."
 
 ROWS: tuple[Row, ...] = (
     *_honoured(
@@ -70,7 +73,8 @@ ROWS: tuple[Row, ...] = (
             "hostNetwork": "",
             "hostname": "docker without hostNetwork; elsewhere a warning",
             "runtimeClassName": "nomad-<driver> selects the driver; any other is refused",
-            "serviceAccountName": "for fieldRef; tokens are not delivered yet",
+            "serviceAccountName": "for fieldRef and for tokens",
+            "volumes": "see their kinds",
             "readinessGates": "the Pod is Ready only when others have set these conditions",
             "securityContext": "see its fields",
         },
@@ -99,7 +103,6 @@ ROWS: tuple[Row, ...] = (
         SPEC,
         {
             "initContainers": "init containers are not supported yet",
-            "volumes": "volumes are not supported yet; only the injected ServiceAccount token passes",
             "activeDeadlineSeconds": "deadlines are not supported yet; let the program end itself",
             "hostAliases": "/etc/hosts cannot be written yet; use names that resolve",
             "dnsConfig": "Nomad's tasks use the resolver of their host; remove dnsConfig",
@@ -166,6 +169,84 @@ ROWS: tuple[Row, ...] = (
         },
     ),
     *_honoured(
+        VOLUME,
+        {
+            "name": "",
+            "configMap": "existing keys follow their source, added and removed ones at the next start of the Pod",
+            "secret": "as configMap; the files are on a tmpfs",
+            "downwardAPI": "labels and annotations follow the Pod",
+            "projected": "tokens are renewed in place; see its sources",
+            "emptyDir": "medium Memory: docker, for one container; sizeLimit is enforced there only",
+        },
+    ),
+    *_refused(
+        VOLUME,
+        {
+            "hostPath": "directories of hosts are not supported yet",
+            "persistentVolumeClaim": "claims are not supported yet",
+            "ephemeral": "claims are not supported yet",
+            "csi": "needs a CSI driver on a Kubernetes node",
+            "image": "images as volumes are not supported",
+            **dict.fromkeys(
+                [
+                    "awsElasticBlockStore",
+                    "azureDisk",
+                    "azureFile",
+                    "cephfs",
+                    "cinder",
+                    "fc",
+                    "flexVolume",
+                    "flocker",
+                    "gcePersistentDisk",
+                    "gitRepo",
+                    "glusterfs",
+                    "iscsi",
+                    "nfs",
+                    "photonPersistentDisk",
+                    "portworxVolume",
+                    "quobyte",
+                    "rbd",
+                    "scaleIO",
+                    "storageos",
+                    "vsphereVolume",
+                ],
+                "needs a Kubernetes node that mounts it",
+            ),
+        },
+    ),
+    *_honoured(
+        PROJECTION, {"configMap": "", "secret": "", "downwardAPI": "", "serviceAccountToken": "bound to the Pod"}
+    ),
+    *_refused(
+        PROJECTION,
+        {
+            "clusterTrustBundle": "trust bundles are not supported; mount a ConfigMap",
+            "podCertificate": "Pod certificates are not supported",
+        },
+    ),
+    *_honoured(
+        MOUNT,
+        {
+            "name": "",
+            "mountPath": "",
+            "subPath": "docker, and files of every driver; never updated, as in Kubernetes",
+            "readOnly": "docker; ConfigMaps, Secrets and tokens are read-only in any case",
+        },
+    ),
+    Row(f"{MOUNT}subPathExpr", Verdict.REFUSED, "variables in subPath are not supported; use subPath"),
+    Row(
+        f"{MOUNT}mountPropagation",
+        Verdict.REFUSED,
+        "mounts are not propagated",
+        harmless=_is_one_of(None, "", "None"),
+    ),
+    Row(
+        f"{MOUNT}recursiveReadOnly",
+        Verdict.REFUSED,
+        "is not enforced",
+        harmless=_is_one_of(None, "", "Disabled", "IfPossible"),
+    ),
+    *_honoured(
         CONTAINER,
         {
             "name": "the task's name",
@@ -174,11 +255,13 @@ ROWS: tuple[Row, ...] = (
             "args": "",
             "workingDir": "",
             "ports": "TCP and UDP; SCTP on the host's network only",
-            "env": "value, and fieldRef of metadata, spec.nodeName, spec.serviceAccountName, status.hostIP(s); "
-            "status.podIP(s) where the Pod has its host's address; other sources are refused",
+            "env": "value, fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef; fileKeyRef is refused. What "
+            "comes from a ConfigMap or Secret must be UTF-8, below 64 KB, in a name of letters, digits, '_' and '.'",
+            "envFrom": "names that Nomad cannot carry are skipped with a warning",
             "resources": "cpu, memory and ephemeral-storage; limits of cpu and ephemeral-storage only warn; "
             "other resources are refused",
-            "volumeMounts": "of the injected ServiceAccount token; others are refused with their volume",
+            "volumeMounts": "docker: at mountPath; exec: what is secret is below /secrets, a warning says where; "
+            "raw_exec: where VNODE_MOUNT_<VOLUME> says",
             "securityContext": "see its fields",
         },
     ),
@@ -191,7 +274,6 @@ ROWS: tuple[Row, ...] = (
     *_refused(
         CONTAINER,
         {
-            "envFrom": "variables from ConfigMaps and Secrets are not supported yet; use env",
             "restartPolicy": "a container has no restart policy of its own here; use the Pod's",
             "restartPolicyRules": "rules of restarts are not supported; use the Pod's restartPolicy",
             "volumeDevices": "block devices are not supported",

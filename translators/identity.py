@@ -1,9 +1,11 @@
 """The identity of a Pod in Nomad: the job's ID, and the keys in its Meta by which we know our jobs again.
 
-Meta is also handed to every task as environment, twice a key: it holds identity and nothing else.
+Meta is also handed to every task as environment, twice a key: it holds identity, how the Pod's data is laid out, and
+nothing else.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -17,6 +19,7 @@ NAMESPACE = "vk_namespace"
 POD = "vk_pod"
 UID = "vk_uid"
 HASH = "vk_hash"
+VARIABLES = "vk_variables"
 
 _PREFIX = "vk-"
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -24,7 +27,10 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobIdentity:
-    """Whose job a job is: cluster and virtual Node that submitted it, and the Pod that it runs."""
+    """Whose job a job is: cluster and virtual Node that submitted it, and the Pod that it runs.
+
+    `variables` is the number of Nomad Variables in which the Pod's data lies, see `translators.variables`.
+    """
 
     cluster: str
     node: str
@@ -32,6 +38,7 @@ class JobIdentity:
     pod: str
     uid: PodUid
     hash: str
+    variables: int = 0
 
 
 def job_id(uid: PodUid) -> JobId:
@@ -44,8 +51,9 @@ def uid_of(job_id: str) -> PodUid | None:
     return PodUid(job_id.removeprefix(_PREFIX)) if job_id.startswith(_PREFIX) else None
 
 
-def meta(pod: Pod, cluster_id: str, node_name: str) -> dict[str, str]:
-    """The Meta of a Pod's job."""
+def meta(pod: Pod, cluster_id: str, node_name: str, *, variables: int = 0) -> dict[str, str]:
+    """The Meta of a Pod's job; a Pod without data says nothing of Variables."""
+    held = {VARIABLES: str(variables)} if variables else {}
     return {
         CLUSTER: cluster_id,
         NODE: node_name,
@@ -53,6 +61,7 @@ def meta(pod: Pod, cluster_id: str, node_name: str) -> dict[str, str]:
         POD: pod.metadata.name,
         UID: pod.metadata.uid,
         HASH: spec_hash(pod),
+        **held,
     }
 
 
@@ -68,7 +77,14 @@ def owner_of(stub: JobStub) -> JobIdentity | None:
         pod=found[POD],
         uid=PodUid(found[UID]),
         hash=found.get(HASH, ""),
+        variables=number_of_variables(found),
     )
+
+
+def number_of_variables(meta: Mapping[str, str]) -> int:
+    """In how many Nomad Variables the data of a job lies, by its Meta."""
+    text = meta.get(VARIABLES, "")
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def spec_hash(pod: Pod) -> str:

@@ -6,9 +6,10 @@ through a plain regular expression that knows no escape. The template engine of 
 data enters it as base64 only.
 """
 
+import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any
 from unicodedata import is_normalized
@@ -24,6 +25,44 @@ _ESCAPES = {"{": "{", "${": "$${", "%{": "%%{"}
 _REFERENCE = re.compile(r"\$\{[a-zA-Z0-9_\-.]+\}")
 _TEMPLATE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
+_SIMPLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOMADS_OWN = frozenset({"node", "attr", "meta", "unique"})
+_BEFORE_A_REFERENCE = re.compile(r"[$%]+\Z")
+
+#: What separates values in a file that Nomad's reader of env files takes whole: its scanner holds 64 KiB a line.
+LONGEST_LINE = 65_000
+
+
+class Expression(str):
+    """A text that is escaped already and refers to variables which the client fills in."""
+
+    __slots__ = ()
+
+
+class Reference(str):
+    """The name of an environment variable of the task, whose value the client puts in its place."""
+
+    __slots__ = ()
+
+
+def expression(parts: Iterable[str]) -> Expression:
+    """The HCL template of literal texts and References side by side.
+
+    Raises:
+        ValueError: for a name that the template language cannot say.
+    """
+    text, literal = "", ""
+    for part in parts:
+        if not isinstance(part, Reference):
+            literal += part
+            continue
+        if _SIMPLE_NAME.fullmatch(part) is None or part in _NOMADS_OWN:
+            raise ValueError(f"refers to the variable {str(part)!r}, whose name the client cannot look up; rename it")
+        # A sign before the reference would make an escape of it.
+        text += _BEFORE_A_REFERENCE.sub(lambda found: _expression(found[0]), escape(literal)) + "${" + part + "}"
+        literal = ""
+    return Expression(text + escape(literal))
+
 
 def escape(text: str) -> str:
     """The HCL template that evaluates to this text, if that is composed (NFC)."""
@@ -37,6 +76,8 @@ def escape_all(value: Any, depth: int = 0) -> Any:
         ValueError: for what no JSON or no driver can carry: NUL, characters that are not composed, a number that is
             not finite, deep nesting.
     """
+    if isinstance(value, Expression):
+        return str(value)
     if isinstance(value, str):
         return escape(_checked(value))
     if depth > MAX_DEPTH:
@@ -67,6 +108,23 @@ def environment_template(values: Mapping[str, str]) -> str:
     quotes them for Nomad's reader of env files.
     """
     return "".join(f"{name}={{{{ {_literal(value)} | base64Decode | toJSON }}}}\n" for name, value in values.items())
+
+
+def environment_file(values: Mapping[str, str]) -> bytes:
+    """Variables as Nomad's reader of env files gives them back byte by byte (hashicorp/go-envparse).
+
+    Raises:
+        ValueError: naming the variable that is too long for it.
+    """
+    lines = []
+    for name, value in values.items():
+        line = f"{name}={json.dumps(value, ensure_ascii=False)}\n".encode()
+        if len(line) > LONGEST_LINE:
+            raise ValueError(
+                f"{name} holds {len(value.encode())} bytes; Nomad reads about {LONGEST_LINE} of a variable"
+            )
+        lines.append(line)
+    return b"".join(lines)
 
 
 def _literal(text: str) -> str:

@@ -11,8 +11,18 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from translators.errors import Finding, Refused
-from translators.fields import CONTAINER, CONTAINER_SECURITY, ROWS, SPEC, SPEC_SECURITY, Row, Verdict
-from translators.pod_to_job.files import INJECTED
+from translators.fields import (
+    CONTAINER,
+    CONTAINER_SECURITY,
+    MOUNT,
+    PROJECTION,
+    ROWS,
+    SPEC,
+    SPEC_SECURITY,
+    VOLUME,
+    Row,
+    Verdict,
+)
 from translators.records.pods import Pod
 
 _BY_PATH = {row.path: row for row in ROWS}
@@ -32,6 +42,9 @@ _SPEC_ROWS = _below(SPEC)
 _SPEC_SECURITY_ROWS = _below(SPEC_SECURITY)
 _CONTAINER_ROWS = _below(CONTAINER)
 _CONTAINER_SECURITY_ROWS = _below(CONTAINER_SECURITY)
+_VOLUME_ROWS = _below(VOLUME)
+_PROJECTION_ROWS = _below(PROJECTION)
+_MOUNT_ROWS = _below(MOUNT)
 
 
 def decode_pod(raw: Mapping[str, Any]) -> Pod:
@@ -97,10 +110,18 @@ def _unsupported(spec: object) -> Iterator[str]:
         return
     yield from _scan(spec, _SPEC_ROWS, SPEC)
     yield from _scan(spec.get("securityContext"), _SPEC_SECURITY_ROWS, SPEC_SECURITY)
+    for volume in _objects(spec.get("volumes")):
+        path = f"spec.volumes[{volume.get('name')}]."
+        yield from _scan(volume, _VOLUME_ROWS, path)
+        projected = volume.get("projected")
+        for source in _objects(projected.get("sources")) if isinstance(projected, Mapping) else ():
+            yield from _scan(source, _PROJECTION_ROWS, f"{path}projected.sources[].")
     for container in _objects(spec.get("containers")):
         path = f"spec.containers[{container.get('name')}]."
         yield from _scan(container, _CONTAINER_ROWS, path)
         yield from _scan(container.get("securityContext"), _CONTAINER_SECURITY_ROWS, f"{path}securityContext.")
+        for mount in _objects(container.get("volumeMounts")):
+            yield from _scan(mount, _MOUNT_ROWS, f"{path}volumeMounts[{mount.get('name')}].")
         claimed = container.get("resources")
         if isinstance(claimed, Mapping) and claimed.get("claims"):
             yield f"{path}resources.claims"
@@ -113,17 +134,8 @@ def _scan(fields: object, table: Rows, prefix: str) -> Iterator[str]:
         row = table.get(name)
         if row is not None and (row.verdict in _PASSES or row.harmless(value)):
             continue
-        if name == "volumes" and prefix == SPEC:
-            yield from (
-                f"spec.volumes[{volume.get('name')}]" for volume in _objects(value) if not _is_injected_token(volume)
-            )
-        elif row is not None or value:
+        if row is not None or value:
             yield f"{prefix}{name}"
-
-
-def _is_injected_token(volume: Mapping[str, Any]) -> bool:
-    projected = volume.get("projected")
-    return str(volume.get("name", "")).startswith(INJECTED) and isinstance(projected, Mapping)
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:

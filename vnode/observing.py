@@ -14,6 +14,8 @@ from translators.records.jobs import Job, JobRegistration, JobStub
 from vnode.errors import Withheld
 from vnode.kube.api import JSON, Watches
 from vnode.nomad.client import NomadClient
+from vnode.nomad.records import HeldVariable
+from vnode.nomad.variables import NomadVariables
 
 _log = structlog.get_logger(__name__)
 
@@ -106,14 +108,27 @@ class ObservedNomad:
 
 
 class ObservedVariables:
-    """Writes of Nomad's variables, told; what they hold is secret."""
+    """Nomad's variables, with writes told; what they hold is secret."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, variables: NomadVariables, told: Told) -> None:
+        self._variables = variables
         self._told = told
 
-    async def create(self, namespace: str, path: str, items: Mapping[str, str]) -> None:  # noqa: ARG002 - the protocol's
-        """Told."""
-        raise self._told.withheld(f"write variable {path}", namespace=namespace)
+    async def get(self, namespace: str, path: str) -> HeldVariable | None:
+        """Read."""
+        return await self._variables.get(namespace, path)
+
+    async def paths(self, namespace: str, prefix: str) -> list[str]:
+        """Read."""
+        return await self._variables.paths(namespace, prefix)
+
+    async def put(self, namespace: str, path: str, items: Mapping[str, str]) -> None:
+        """Told, by the number of its items."""
+        raise self._told.withheld(f"write variable {path}", namespace=namespace, items=len(items))
+
+    async def create(self, namespace: str, path: str, items: Mapping[str, str], *, index: int = 0) -> None:  # noqa: ARG002 - the protocol's
+        """Told, by the number of its items."""
+        raise self._told.withheld(f"write variable {path}", namespace=namespace, items=len(items))
 
     async def delete(self, namespace: str, path: str) -> None:
         """Told."""

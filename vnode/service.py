@@ -18,9 +18,11 @@ from translators.clients_to_node import PROVIDER_TAINT, min_mhz_per_core
 from translators.namespaces import nomad_namespace
 from translators.pod_to_job import JobContext
 from translators.records.pods import Pod, PodUid
+from translators.references import references
 from translators.support import decode_pod
 from vnode import __version__
 from vnode.cluster import Cluster
+from vnode.delivery.subscriptions import Subscriptions, wake_for_tokens
 from vnode.fence import OPEN, Fence
 from vnode.following import ClientsSink, Following, Link, NamespaceSink, namespaces_in_use
 from vnode.kube.api import Watches
@@ -28,6 +30,7 @@ from vnode.kube.connection import Connection
 from vnode.kube.events import EventRecorder
 from vnode.kube.patches import PodWriter
 from vnode.kube.reflector import Reflector
+from vnode.kube.tokens import TokenRequester
 from vnode.metrics import Metrics
 from vnode.node.description import Description
 from vnode.node.heartbeat import NodeKeeper
@@ -105,6 +108,7 @@ class Service:
             clock=time.monotonic,
             forgotten=collected.forgotten if collected is not None else lambda _: None,
             chosen=collected.chosen if collected is not None else None,
+            references=lambda pod: references(pod, settings.default_driver),
         )
         self.runs = RunWatch(self.view)
         self.neighbours = NeighbourStore(self._capacity_changed)
@@ -147,7 +151,10 @@ class Service:
             for breaker in (self.kubernetes.breaker, self.transport.breaker):
                 told.enter_context(breaker.telling(self.look_at_all))
             self.following = Following(self._stream, tasks, self._namespace_sink)
+            objects = Subscriptions(self.kubernetes, self.view.objects, tasks, time.monotonic, random.random)
+            self.view.objects.subscriber = objects
             running = [
+                tasks.create_task(wake_for_tokens(self.view.objects, self.queue.add, _now, asyncio.sleep)),
                 tasks.create_task(self.recorder.run()),
                 tasks.create_task(self._stream("", ("Node",), self.clients).run()),
                 tasks.create_task(self._pods().run()),
@@ -158,6 +165,7 @@ class Service:
             ]
             await over.wait()
             self.following.end()
+            objects.end()
             for task in running:
                 task.cancel()
 
@@ -232,10 +240,11 @@ class Service:
             peers=Peers(
                 pods=PodWriter(self._writing(self.kubernetes), decode_pod),
                 jobs=ObservedNomad(self.client, self._told) if self.settings.observe else self.client,
-                variables=ObservedVariables(self._told) if self.settings.observe else self.variables,
+                variables=ObservedVariables(self.variables, self._told) if self.settings.observe else self.variables,
                 events=PodEvents(self.recorder, self.node.name),
                 logs=LogMeter(NomadLogs(self.transport)),
                 link=self.link,
+                tokens=TokenRequester(self._writing(self.kubernetes)),
             ),
             circumstances=self._circumstances,
             metrics=self.metrics,

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.e2e.bed.bed import Bed
+import yaml
+
+from tests.e2e.bed.bed import REPOSITORY, Bed
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.manifests import Manifest
 
@@ -15,6 +17,7 @@ SOON = 60.0
 #: Deadline of a wait that includes restarts, whose pauses are Nomad's.
 LATER = 100.0
 
+_BINDING = REPOSITORY / "deploy" / "components" / "workloads" / "rolebinding.yaml"
 _FOLDERS = {"v1": "/api/v1", "apps/v1": "/apis/apps/v1", "batch/v1": "/apis/batch/v1"}
 _CONTROLLERS = ("/apis/apps/v1/{}/deployments", "/apis/apps/v1/{}/statefulsets", "/apis/batch/v1/{}/jobs")
 
@@ -33,6 +36,7 @@ class Namespace:
         """Create it; at the end nothing of it is left in Nomad, and Kubernetes removes it in its own time."""
         bed.control_plane.api("/api/v1/namespaces", "POST", {"metadata": {"name": name}})
         namespace = cls(bed, name)
+        namespace.bind_workloads()
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
         wait_until(f"the ServiceAccount of {name}", lambda: bed.control_plane.api(account), within=SOON)
         try:
@@ -40,6 +44,11 @@ class Namespace:
         finally:
             namespace.empty()
             bed.control_plane.api(f"/api/v1/namespaces/{name}", "DELETE")
+
+    def bind_workloads(self) -> None:
+        """Do what an administrator does for a namespace whose Pods may run on Nomad."""
+        path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self.name}/rolebindings"
+        self.bed.control_plane.api(path, "POST", yaml.safe_load(_BINDING.read_text()))
 
     def empty(self) -> None:
         """Delete everything and wait until neither side holds anything of it."""

@@ -22,8 +22,9 @@ from tests.e2e.bed.nomad import POLICY
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.conftest import Namespaces
-from tests.e2e.manifests import Manifest, pod
+from tests.e2e.manifests import Manifest, container, pod
 from tests.e2e.namespace import LATER, SOON, Namespace, condition, container_status, phase
+from tests.e2e.objects import config_map, secret
 
 _DENIED = "Permission denied"
 _POOR = "poor"
@@ -100,6 +101,16 @@ def _one_that_runs_once_waits(poor: Poor) -> None:
     assert phase(poor.namespace.pod("main")) == "Pending"
 
 
+def _a_change_is_not_delivered(poor: Poor) -> None:
+    poor.namespace.create(config_map("conf", {"word": "one"}))
+    conf = {"name": "conf", "configMap": {"name": "conf"}}
+    reads = container(_RUNS, volumeMounts=[{"name": "conf", "mountPath": "/conf"}])
+    poor.namespace.create(pod("main", reads, nodeName=_POOR, node=_POOR, volumes=[conf]))
+    poor.namespace.wait_ready("main")
+    poor.namespace.kubectl("patch", "configmap", "conf", '--patch={"data":{"word":"two"}}')
+    poor.namespace.wait_event("main", "NomadUnavailable", _DENIED)
+
+
 def _a_permit_is_not_withdrawn(poor: Poor) -> None:
     poor.create("main", restart="Never")
     poor.wait_log(_DENIED)
@@ -114,6 +125,7 @@ _MISSING: dict[str, Callable[[Poor], None]] = {
     "read-fs": _log_is_denied,
     "alloc-lifecycle": _grace_is_not_shortened,
     "list": _pod_waits,
+    "read": _a_change_is_not_delivered,
     "write": _one_that_runs_once_waits,
     "destroy": _a_permit_is_not_withdrawn,
 }
@@ -180,7 +192,13 @@ def _reachable(bed: Bed) -> Manifest:
 def test_rights_in_kubernetes_are_those_that_are_used(bed: Bed, namespaces: Namespaces) -> None:
     """One small life of a Node and its Pods needs every right, so this holds without other tests, too."""
     with bed.vnode("--node-pool=all", node_name=_THRIFTY) as vnode, namespaces() as namespace:
+        token = {"serviceAccountToken": {"path": "token", "audience": "vault"}}
+        data = {"sources": [token, {"configMap": {"name": "data"}}, {"secret": {"name": "data"}}]}
+        mounted = container(_RUNS, volumeMounts=[{"name": "data", "mountPath": "/data"}])
         namespace.create(
+            config_map("data", {"a": ""}),
+            secret("data", {"b": ""}),
+            pod("data", mounted, node=_THRIFTY, volumes=[{"name": "data", "projected": data}]),
             pod("runs", _RUNS, node=_THRIFTY),
             pod("forced", _RUNS, node=_THRIFTY),
             # Each restart repeats the Events about the container.

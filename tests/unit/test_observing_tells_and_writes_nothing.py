@@ -69,8 +69,9 @@ async def test_a_job_is_named_without_what_stands_in_it() -> None:
 
 
 async def test_a_variable_is_named_without_its_items() -> None:
+    variables: Any = SimpleNamespace()
     with capture_logs() as logs, pytest.raises(Withheld):
-        await ObservedVariables(Told()).create("default", "nomad/jobs/vk-1", {"password": "hunter2"})
+        await ObservedVariables(variables, Told()).create("default", "nomad/jobs/vk-1", {"password": "hunter2"})
     assert "hunter2" not in str(logs)
     assert logs[0]["event"] == "would write variable nomad/jobs/vk-1"
 

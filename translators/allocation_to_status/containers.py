@@ -93,7 +93,8 @@ def _status(
 ) -> ContainerStatus:
     if held is not None and _is_told(situation, container, held):
         return held
-    if situation.current is None and not situation.facts.submitted and held is not None:
+    facts = situation.facts
+    if situation.current is None and not facts.submitted and facts.hindrance is None and held is not None:
         return held
     history = situation.history(container.name)
     if not history.has_started:
@@ -215,7 +216,9 @@ def _state_before_start(
     history: TaskHistory,
     waiting_message: str,
 ) -> ContainerState:
-    failure = history.failure
+    failure, hindrance = history.failure, situation.facts.hindrance
+    if hindrance is not None and hindrance.container == container.name:
+        return ContainerState(waiting=ContainerStateWaiting(reason=hindrance.reason, message=hindrance.message))
     if failure is None:
         waiting = held.state.waiting if held is not None else None
         if waiting is not None and waiting.reason in _KEPT_UNTIL_STARTED and not waiting_message:

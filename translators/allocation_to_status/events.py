@@ -17,7 +17,8 @@ WARNING = "Warning"
 
 _LIMIT = 1024  # core/v1 Event.message
 _FETCHING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName"})
-_STARTING = frozenset({"RunContainerError", "CreateContainerError", "CreateContainerConfigError"})
+_MISSING = "CreateContainerConfigError"
+_STARTING = frozenset({"RunContainerError", "CreateContainerError", _MISSING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,16 @@ def _of_wait(
     elif waiting.reason in _FETCHING and before not in _FETCHING:
         text = waiting.message.partition("ErrImagePull: ")[2] or waiting.message
         yield EventNote(WARNING, "Failed", _short(f'Failed to pull image "{new.image}": {text}'), path)
-    elif waiting.reason in _STARTING and before != waiting.reason:
+    elif waiting.reason in _STARTING and (before != waiting.reason or _is_another_cause(old, waiting)):
         yield EventNote(WARNING, "Failed", _short(f"Error: {waiting.message}"), path)
     if waiting.reason == "ImagePullBackOff" and before != "ImagePullBackOff":
         yield EventNote(NORMAL, "BackOff", f'Back-off pulling image "{new.image}"', path)
+
+
+def _is_another_cause(old: ContainerStatus, waiting: ContainerStateWaiting) -> bool:
+    """Whether a container waits for another object or key than before."""
+    before = old.state.waiting
+    return waiting.reason == _MISSING and before is not None and before.message != waiting.message
 
 
 def _of_conditions(held: Iterable[PodCondition], desired: Iterable[PodCondition]) -> Iterator[EventNote]:

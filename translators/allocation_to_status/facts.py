@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from translators.errors import Finding
+from translators.errors import Finding, Hindrance
 from translators.records.allocations import Allocation, Evaluation
 
 
@@ -16,8 +16,8 @@ class Facts:
     exists in Nomad. `host_ip` is the address of the client that runs it, empty while unknown. `reached_at` says at
     whose address every declared port is reachable under its own number: the host's, the allocation's own in its
     bridge or CNI network, or nobody's; only such an address is published as podIP. `refusal` keeps a Pod waiting
-    with the reason why it can never run as it is written. `run_positions` holds by task name the containerID, with
-    its log position, of the run that began last.
+    with the reason why it can never run as it is written; `hindrance` is what it waits for before it is submitted.
+    `run_positions` holds by task name the containerID, with its log position, of the run that began last.
     """
 
     allocations: tuple[Allocation, ...] = ()
@@ -26,4 +26,5 @@ class Facts:
     submitted: bool = False
     reached_at: Literal["host", "allocation", ""] = ""
     refusal: Finding | None = None
+    hindrance: Hindrance | None = None
     run_positions: Mapping[str, str] = field(default_factory=dict)

@@ -24,13 +24,18 @@ _PULL_ALWAYS = "Always"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What a container starts, expanded but not yet escaped; `hostname` is empty where none can be set."""
+    """What a container starts, expanded but not yet escaped; `hostname` is empty where none can be set.
+
+    `binds` and `mounts` are docker's.
+    """
 
     command: tuple[str, ...]
     args: tuple[str, ...]
     work_dir: str
     host_network: bool
     hostname: str
+    binds: tuple[str, ...] = ()
+    mounts: tuple[Mapping[str, Any], ...] = ()
 
 
 def driver(container: Container, pod: Pod, settings: Annotations, default: str) -> str:
@@ -67,7 +72,16 @@ def config(driver: str, container: Container, launch: Launch, written: Mapping[s
         escaped: dict[str, Any] = interpolation.escape_all(own)
     except ValueError as error:
         raise Refused(Finding("InvalidField", f"spec.containers[{container.name}]", str(error))) from None
-    return {**escaped, **written} if written else escaped
+    return {**escaped, **{key: _joined(escaped.get(key), value) for key, value in written.items()}}
+
+
+def _joined(own: Any, written: Any) -> Any:
+    """What the user wrote wins; a list, of mounts say, is added to ours where there is one."""
+    return (
+        [*own, *written]
+        if own and isinstance(written, list) and own is not written and isinstance(own, list)
+        else written
+    )
 
 
 def task_config(setting: Setting | None) -> tuple[dict[str, Any], frozenset[str]]:
@@ -100,6 +114,10 @@ def _docker(container: Container, launch: Launch) -> dict[str, Any]:
         found["network_mode"] = "host"
     if launch.hostname:
         found["hostname"] = launch.hostname
+    if launch.binds:
+        found["volumes"] = list(launch.binds)
+    if launch.mounts:
+        found["mount"] = list(launch.mounts)
     if container.image_pull_policy == _PULL_ALWAYS:
         found["force_pull"] = True
     return found

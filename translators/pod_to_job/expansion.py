@@ -5,9 +5,17 @@ reference stays as it is, and nothing is expanded twice.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 _TOKEN = re.compile(r"\$\$|\$\(([^)]*)\)")
+
+
+class Piece(NamedTuple):
+    """A part of a text: `literal` is what it stands for unless `name`, which is empty for no reference, is known."""
+
+    literal: str
+    name: str = ""
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
@@ -22,6 +30,13 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return _TOKEN.sub(replace, text)
 
 
-def references(text: str) -> tuple[str, ...]:
-    """The names of the variables that a text refers to."""
-    return tuple(found[1] for found in _TOKEN.finditer(text) if found[1] is not None)
+def pieces(text: str) -> Iterator[Piece]:
+    """The text in order: what stands in it, and the references that it makes."""
+    end = 0
+    for found in _TOKEN.finditer(text):
+        if found.start() > end:
+            yield Piece(text[end : found.start()])
+        yield Piece("$") if found[1] is None else Piece(found[0], found[1])
+        end = found.end()
+    if end < len(text):
+        yield Piece(text[end:])

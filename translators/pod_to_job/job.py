@@ -1,12 +1,15 @@
 """A Pod as a Nomad job: one job, one group, one task for each container."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from translators import annotations, identity, policy, support
 from translators.annotations import Annotations
 from translators.errors import Finding, Refused
-from translators.pod_to_job import files, placement, ports, resources, restarts
+from translators.material import NOTHING, Material
+from translators.pod_to_job import placement, ports, resources, restarts
 from translators.pod_to_job.context import JobContext
+from translators.pod_to_job.data import gather
 from translators.pod_to_job.drivers import driver
 from translators.pod_to_job.permit import GROUP
 from translators.pod_to_job.tasks import LOG_MB, Surroundings, task
@@ -20,35 +23,57 @@ _NO_RESCHEDULE = ReschedulePolicy()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
-    """A Pod's job, and what its author should know about it."""
+    """A Pod's job, what its author should know about it, and the data that travels beside it, in Nomad Variables."""
 
     job: Job
     warnings: tuple[Finding, ...]
+    items: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
-def translate(pod: Pod, context: JobContext, rules: Policy) -> Translation:
-    """The job that runs a Pod; the same Pod and context always make the same job.
+def translate(pod: Pod, context: JobContext, rules: Policy, material: Material = NOTHING) -> Translation:
+    """The job that runs a Pod; the same Pod, context and keys of its objects always make the same job.
+
+    No value of an object is in the job: they are in the items.
 
     Raises:
         Refused: for a Pod that cannot run here as it is written, with the field or annotation and the way out.
+        Waiting: for an object of the Pod that is not there yet.
     """
     if not pod.spec.containers:
         raise Refused(Finding("InvalidField", "spec.containers", "a Pod needs a container"))
     settings = annotations.read(pod)
     drivers = {one.name: driver(one, pod, settings, context.default_driver) for one in pod.spec.containers}
     unsupported = support.findings(pod, drivers)
+    address = ports.reached_at(pod, settings, drivers, routable=context.routable_allocations)
+    data = gather(pod, settings, drivers, context, material, pod_ip=ports.pod_ip(pod, settings, drivers, address))
     around = Surroundings(
         pod=pod,
         settings=settings,
         drivers=drivers,
         context=context,
-        address=ports.reached_at(pod, settings, drivers, routable=context.routable_allocations),
         network_mode=ports.mode(pod, drivers),
+        data=data,
     )
-    tasks = [task(container, around) for container in pod.spec.containers]
-    job = _job(around, tuple(one for one, _ in tasks))
-    policy.judge(rules, pod.metadata.namespace, job, {one.name: keys for one, keys in tasks})
-    return Translation(job=job, warnings=(*settings.warnings, *unsupported, *_warnings(pod, settings, drivers)))
+    made = [task(container, around) for container in pod.spec.containers]
+    job = _job(around, tuple(one.task for one in made))
+    policy.judge(rules, pod.metadata.namespace, job, {one.task.name: one.written for one in made})
+    mounts = (warning for one in made for warning in one.warnings)
+    warnings = (*settings.warnings, *unsupported, *_warnings(pod, settings, drivers), *data.warnings, *mounts)
+    return Translation(job=job, warnings=tuple(dict.fromkeys(warnings)), items=data.items)
+
+
+def data_items(pod: Pod, context: JobContext, material: Material) -> Mapping[str, bytes]:
+    """The data of a Pod that has a job already, as its templates know it.
+
+    Raises:
+        Refused: as `translate`.
+        Waiting: as `translate`.
+    """
+    settings = annotations.read(pod)
+    drivers = {one.name: driver(one, pod, settings, context.default_driver) for one in pod.spec.containers}
+    address = ports.reached_at(pod, settings, drivers, routable=context.routable_allocations)
+    pod_ip = ports.pod_ip(pod, settings, drivers, address)
+    return gather(pod, settings, drivers, context, material, pod_ip=pod_ip).items
 
 
 def _job(around: Surroundings, tasks: tuple[Task, ...]) -> Job:
@@ -61,7 +86,7 @@ def _job(around: Surroundings, tasks: tuple[Task, ...]) -> Job:
         region=context.region,
         datacenters=placement.datacenters(settings, context.datacenters),
         node_pool=placement.node_pool(settings, context.node_pool),
-        meta=identity.meta(pod, context.cluster_id, context.node_name),
+        meta=identity.meta(pod, context.cluster_id, context.node_name, variables=around.data.count),
         task_groups=(_group(around, tasks),),
         priority=placement.priority(settings),
         constraints=placement.constraints(settings),
@@ -96,7 +121,7 @@ def _ui(pod: Pod, context: JobContext) -> JobUi:
 
 
 def _warnings(pod: Pod, settings: Annotations, drivers: dict[str, str]) -> tuple[Finding, ...]:
-    found = [*placement.warnings(settings), *ports.warnings(pod, settings, drivers), *files.warnings(pod, drivers)]
+    found = [*placement.warnings(settings), *ports.warnings(pod, settings, drivers)]
     for container in pod.spec.containers:
         if drivers[container.name] != MOCK:
             found += resources.warnings(container)

@@ -14,6 +14,7 @@ from translators.annotations import Annotations
 from translators.errors import Finding, Refused
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.drivers import driver
+from translators.pod_to_job.environment import HOST_IP, wants_pod_ip
 from translators.policy import DOCKER
 from translators.records.jobs import Network, Port
 from translators.records.pods import Container, ContainerPort, Pod
@@ -30,6 +31,7 @@ OWN = "own"
 _EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - what a Pod may write, not what we bind
 _MAPPED_PROTOCOLS = frozenset({"TCP", "UDP", ""})
 _LONGEST_HOSTNAME = 63
+_ADDRESS_LABEL = "vnode-address"
 
 #: Whose address is the Pod's: the host's, the allocation's own, or nobody's that would reach every port.
 Address = Literal["host", "allocation", ""]
@@ -46,9 +48,21 @@ def mode(pod: Pod, drivers: Mapping[str, str]) -> str:
     """Which network the Pod's tasks share; `drivers` are those of its containers."""
     if pod.spec.host_network or DOCKER not in drivers.values():
         return HOST
-    if len(pod.spec.containers) > 1 or any(container.ports for container in pod.spec.containers):
+    containers = pod.spec.containers
+    if len(containers) > 1 or any(container.ports for container in containers) or wants_pod_ip(containers):
         return BRIDGE
     return OWN
+
+
+def pod_ip(pod: Pod, settings: Annotations, drivers: Mapping[str, str], reached: Address) -> str:
+    """What Nomad replaces by the Pod's address, for a Pod that asks for it: its host's, or the allocation's own."""
+    if not wants_pod_ip(pod.spec.containers):
+        return ""
+    shared = None if mode(pod, drivers) == HOST or reached == "host" else network(pod, settings, drivers)
+    if shared is None:
+        return HOST_IP
+    label = (*shared.reserved_ports, *shared.dynamic_ports)[0].label
+    return f"${{NOMAD_ALLOC_IP_{label}}}"
 
 
 def network(pod: Pod, settings: Annotations, drivers: Mapping[str, str]) -> Network | None:
@@ -71,6 +85,9 @@ def network(pod: Pod, settings: Annotations, drivers: Mapping[str, str]) -> Netw
             dynamic.append(port)
         elif reserved.setdefault(one.value, port).to != port.to:
             raise _refused(one, f"port {one.value} of the host cannot lead to two ports of the Pod")
+    if shared == BRIDGE and not declared and wants_pod_ip(pod.spec.containers):
+        # Nomad tells a task the address of its allocation only beside a port.
+        dynamic.append(Port(label=_ADDRESS_LABEL))
     only_docker = all(name == DOCKER for name in drivers.values())
     return Network(
         mode=shared,

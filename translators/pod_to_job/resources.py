@@ -31,11 +31,14 @@ MIN_MEMORY_MB = 10
 BASE_DISK_MB = 200
 
 _GREATEST = 2**31 - 1
+
+#: What fits into Nomad's own tmpfs beside the environment and Nomad's files, bytes.
+_SPARE_TMPFS = 768 * 1024
 _KNOWN = frozenset({CPU, MEMORY, EPHEMERAL_STORAGE})
 
 
-def resources(container: Container, context: JobContext) -> Resources:
-    """What the task of a container reserves and may use.
+def resources(container: Container, context: JobContext, *, secret_bytes: int = 0) -> Resources:
+    """What the task of a container reserves and may use; `secret_bytes` is the size of the files on its tmpfs.
 
     Raises:
         Refused: for what is no quantity, negative, beyond Nomad's numbers, or a resource that is not known here.
@@ -50,7 +53,14 @@ def resources(container: Container, context: JobContext) -> Resources:
         cpu=_cpu(requests.get(CPU, limits.get(CPU)), context, path),
         memory_mb=memory,
         memory_max_mb=most if most is not None and most > memory else None,
+        secrets_mb=_tmpfs(secret_bytes),
     )
+
+
+def _tmpfs(secret_bytes: int) -> int | None:
+    """MiB of a task's tmpfs; a file is written anew beside the old one. None leaves Nomad's own MiB."""
+    needed = quantity.whole(Fraction(2 * secret_bytes), quantity.MEBIBYTE)
+    return needed + 1 if 2 * secret_bytes > _SPARE_TMPFS else None
 
 
 def disk(containers: tuple[Container, ...], log_mb: int) -> int:

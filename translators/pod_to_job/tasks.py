@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from translators import annotations, identity
 from translators.annotations import Annotations, Setting
 from translators.errors import Finding, Refused
+from translators.interpolation import Expression
 from translators.pod_to_job import permit, ports, resources, restarts
 from translators.pod_to_job.artifacts import artifacts
 from translators.pod_to_job.context import JobContext
+from translators.pod_to_job.data import Data
 from translators.pod_to_job.drivers import Launch, config, task_config
-from translators.pod_to_job.environment import environment
+from translators.pod_to_job.mounts import mounted
 from translators.policy import DOCKER, EXEC, MOCK, RAW_EXEC
 from translators.records.jobs import Artifact, LogConfig, Task
 from translators.records.pods import Container, Pod
@@ -32,12 +34,21 @@ class Surroundings:
     settings: Annotations
     drivers: Mapping[str, str]
     context: JobContext
-    address: ports.Address
     network_mode: str
+    data: Data
 
 
-def task(container: Container, around: Surroundings) -> tuple[Task, frozenset[str]]:
-    """The task of a container, and the driver settings that the user wrote for it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A task, the driver settings that the user wrote for it, and what is not as asked for."""
+
+    task: Task
+    written: frozenset[str]
+    warnings: tuple[Finding, ...]
+
+
+def task(container: Container, around: Surroundings) -> Made:
+    """The task of a container.
 
     Raises:
         Refused: for whatever part of the container cannot be run as it is written.
@@ -49,35 +60,42 @@ def task(container: Container, around: Surroundings) -> tuple[Task, frozenset[st
     setting = around.settings.setting
     runs_itself = driver in {EXEC, RAW_EXEC} and not container.command
     downloads = artifacts(setting(annotations.ARTIFACT, container.name), runs_itself=runs_itself)
-    found = environment(
-        container, around.pod, around.context.kubernetes_service, on_host_address=around.address == "host"
-    )
+    found = around.data.environments[container.name]
+    there = mounted(container, driver, around.pod, around.drivers, around.data.mountable)
     path = f"spec.containers[{container.name}]"
     command = tuple(found.expand(text, f"{path}.command") for text in container.command)
+    if command and isinstance(command[0], Expression):
+        message = (
+            "a program may not be named by data of an object or by an address; name it, and pass these as arguments"
+        )
+        raise Refused(Finding("PodFeatureUnsupported", f"{path}.command", message))
     launch = Launch(
         command=command or _downloaded(downloads, runs_itself=runs_itself),
         args=tuple(found.expand(text, f"{path}.args") for text in container.args),
         work_dir=_work_dir(container, setting(annotations.WORK_DIR, container.name)),
         host_network=around.network_mode == ports.HOST,
         hostname=ports.hostname(around.pod) if around.network_mode == ports.OWN and driver == DOCKER else "",
+        binds=there.binds,
+        mounts=there.mounts,
     )
     templates = found.templates
     if around.pod.spec.restart_policy == restarts.NEVER:
         permit.check_environment(found.values, container.name)
         templates = (permit.template(identity.job_id(around.pod.uid)), *templates)
     written, keys = task_config(setting(annotations.TASK_CONFIG, container.name))
-    return Task(
+    made = Task(
         name=container.name,
         driver=driver,
         config=config(driver, container, launch, written),
-        resources=resources.resources(container, around.context),
+        resources=resources.resources(container, around.context, secret_bytes=there.secret_bytes),
         user=_user(setting(annotations.USER, container.name)),
-        env=dict(found.env),
+        env={**there.env, **found.env},
         kill_timeout=restarts.kill_timeout(around.pod.spec),
         log_config=LogConfig(disabled=True) if driver == MOCK else LOGS,
         artifacts=downloads,
-        templates=templates,
-    ), keys
+        templates=(*templates, *around.data.private_environment(container.name), *there.templates),
+    )
+    return Made(task=made, written=keys, warnings=there.warnings)
 
 
 def _downloaded(downloads: tuple[Artifact, ...], *, runs_itself: bool) -> tuple[str, ...]:

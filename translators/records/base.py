@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 def _kubernetes_name(field: str) -> str:
     first, *rest = field.split("_")
-    acronyms = {"ip": "IP", "ips": "IPs", "id": "ID"}
+    acronyms = {"api": "API", "ip": "IP", "ips": "IPs", "id": "ID"}
     return first + "".join(acronyms.get(word, word.capitalize()) for word in rest)
 
 

@@ -15,6 +15,7 @@ from translators.records.base import NOMAD, Mapped, Text
 JobId = NewType("JobId", str)
 
 SECOND = 1_000_000_000
+MILLISECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
@@ -107,11 +108,12 @@ class LogConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class Resources:
-    """What a task reserves: CPU in MHz, memory in MiB."""
+    """What a task reserves: CPU in MHz, memory in MiB; `secrets_mb` is its tmpfs, 1 MiB where nothing is said."""
 
     cpu: Annotated[int, Field(alias="CPU")]
     memory_mb: int
     memory_max_mb: int | None = None
+    secrets_mb: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
@@ -125,6 +127,14 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class Wait:
+    """How long a client gathers changes before it writes a file again."""
+
+    min: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class Template:
     """A file, or an environment, that the client renders; the text never holds user data as template text."""
 
@@ -134,6 +144,9 @@ class Template:
     change_mode: str = "noop"
     once: bool = True
     perms: str = "0600"
+    wait: Wait | None = None
+    uid: int | None = None
+    gid: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)

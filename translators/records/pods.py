@@ -5,11 +5,12 @@ Source of names and shapes: kubernetes/api core/v1/types.go.
 
 from dataclasses import field
 from datetime import datetime
-from typing import Any, NewType
+from typing import NewType
 
 from pydantic.dataclasses import dataclass
 
 from translators.records.base import KUBERNETES, Many, Mapped, Text
+from translators.records.sources import EnvFromSource, EnvVar, Volume, VolumeMount
 
 #: The identity of a Pod, end to end: names are reused, UIDs never.
 PodUid = NewType("PodUid", str)
@@ -43,33 +44,6 @@ class ObjectMeta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
-class ObjectFieldSelector:
-    """The field of the Pod itself that an environment variable takes its value from."""
-
-    field_path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
-class EnvVarSource:
-    """Where the value of an environment variable comes from; sources we do not read stay raw."""
-
-    field_ref: ObjectFieldSelector | None = None
-    config_map_key_ref: dict[str, Any] | None = None
-    secret_key_ref: dict[str, Any] | None = None
-    resource_field_ref: dict[str, Any] | None = None
-    file_key_ref: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
-class EnvVar:
-    """One environment variable of a container."""
-
-    name: str
-    value: Text = ""
-    value_from: EnvVarSource | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
 class ContainerPort:
     """A port that a container declares."""
 
@@ -89,14 +63,6 @@ class ResourceRequirements:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
-class VolumeMount:
-    """Where a volume appears in a container."""
-
-    name: str
-    mount_path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
 class Container:
     """A container of a Pod, which becomes one Nomad task.
 
@@ -111,17 +77,10 @@ class Container:
     args: Many[str] = ()
     working_dir: Text = ""
     env: Many[EnvVar] = ()
+    env_from: Many[EnvFromSource] = ()
     ports: Many[ContainerPort] = ()
     resources: ResourceRequirements = field(default_factory=ResourceRequirements)
     volume_mounts: Many[VolumeMount] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
-class Volume:
-    """A volume of a Pod; `projected` is kept raw to recognise the ServiceAccount token that admission injects."""
-
-    name: str
-    projected: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
@@ -158,6 +117,7 @@ class PodSpec:
     tolerations: Many[Toleration] = ()
     runtime_class_name: Text = ""
     service_account_name: Text = ""
+    enable_service_links: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)

@@ -19,6 +19,7 @@ CAPABILITIES: Mapping[str, str] = {
     "alloc-lifecycle": "ending containers early",
     "read-fs": "kubectl logs",
     "variables:list": "knowing what may start",
+    "variables:read": "delivering changes of ConfigMaps and Secrets, and tokens after a restart",
     "variables:write": "starting Pods of restartPolicy Never",
     "variables:destroy": "keeping them from starting again",
 }

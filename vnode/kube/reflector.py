@@ -54,10 +54,10 @@ class Reflector(Generic[T]):
 
     `decode` must take every object that the API can hold: where it raises ValueError nothing is handed on, for a sink
     would take an object left out of a list for a deleted one, and the same is tried again with backoff. `clock` is
-    monotonic seconds, `random` gives [0, 1).
+    monotonic seconds, `random` gives [0, 1). `told` hears what hinders an attempt, None when all is well.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what following takes
         self,
         connection: Watches,
         path: str,
@@ -67,8 +67,11 @@ class Reflector(Generic[T]):
         clock: Callable[[], float],
         random: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        told: Callable[[PeerError | ValueError | None], None] = lambda _: None,
     ) -> None:
         self._connection = connection
+        self._told = told
         self._path = path
         self._query = query
         self._decode = decode
@@ -89,6 +92,7 @@ class Reflector(Generic[T]):
             watching, began, self._heard = bool(self._version), self._clock(), False
             before, problem = self.problem, await self._attempt()
             self._tell(problem)
+            self._told(problem)
             if problem is None and not watching:
                 continue
             lasting = watching and self._clock() - began >= _LASTING_SECONDS

@@ -57,6 +57,14 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class HeldVariable:
+    """A variable as it is read, with the index that a write may presume."""
+
+    items: Annotated[dict[str, str], Field(repr=False)]
+    modify_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class NamespaceStub:
     """A Nomad namespace as a list shows it."""
 

@@ -8,12 +8,13 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from vnode.errors import Unavailable
+from vnode.errors import NotFound, Unavailable
 from vnode.nomad.client import PAGE
-from vnode.nomad.records import Variable, VariableStub
+from vnode.nomad.records import HeldVariable, Variable, VariableStub
 from vnode.nomad.transport import Transport
 
 _VARIABLE = TypeAdapter(Variable)
+_HELD = TypeAdapter(HeldVariable)
 _STUBS = TypeAdapter(list[VariableStub])
 
 
@@ -28,6 +29,23 @@ class NomadVariables:
         body = _VARIABLE.dump_json(Variable(path=path, items=dict(items)), by_alias=True)
         query = {"namespace": namespace, "cas": str(index)}
         await self._transport.request("PUT", _target(path), query, body=body, control=True)
+
+    async def put(self, namespace: str, path: str, items: Mapping[str, str]) -> None:
+        """Write a variable, whatever it held."""
+        body = _VARIABLE.dump_json(Variable(path=path, items=dict(items)), by_alias=True)
+        await self._transport.request("PUT", _target(path), {"namespace": namespace}, body=body, control=True)
+
+    async def get(self, namespace: str, path: str) -> HeldVariable | None:
+        """What a variable holds; None where there is none."""
+        try:
+            reply = await self._transport.request("GET", _target(path), {"namespace": namespace}, control=True)
+        except NotFound:
+            return None
+        try:
+            return _HELD.validate_json(reply.body)
+        except ValidationError:
+            # The validator's words would quote what is secret.
+            raise Unavailable("Nomad's answer about a variable is not understood") from None
 
     async def delete(self, namespace: str, path: str) -> None:
         """Remove a variable; one that is not there is no error."""

@@ -1,11 +1,12 @@
 """What a decision can ask for: one record a kind of write or read, carried out in order by the reconciler."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from translators.allocation_to_status import EventNote
+from translators.material import TokenNeed
 from translators.records.allocations import AllocationId
 from translators.records.jobs import Job, JobId
 
@@ -116,6 +117,48 @@ class Reread:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestTokens:
+    """Ask the API server for tokens of the Pod's ServiceAccount, bound to the Pod."""
+
+    needs: frozenset[TokenNeed]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the data of a job lies in Nomad; see `translators.variables` for `count`."""
+
+    namespace: str
+    job: JobId
+    tasks: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Write the Pod's data; `fresh` when the job was registered a moment ago and nothing is there yet."""
+
+    layout: Layout
+    items: Mapping[str, bytes] = field(repr=False)
+    stamp: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Look up which tokens the Pod's data holds: they were asked for before we started."""
+
+    layout: Layout
+    needs: frozenset[TokenNeed]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Remove the Pod's data from Nomad, for no task runs any more that reads it."""
+
+    layout: Layout
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Drop what we know of a UID that is gone on both sides."""
 
@@ -135,6 +178,10 @@ Action = (
     | ConfirmAbsence
     | MeasureLogs
     | Reread
+    | RequestTokens
+    | Deliver
+    | Recall
+    | Withdraw
     | Forget
 )
 

@@ -25,6 +25,8 @@ from vnode.metrics import Metrics
 from vnode.nomad.errors import NamespaceMissing
 from vnode.pods import actions
 from vnode.pods.actions import Action, Decision
+from vnode.pods.courier import Courier, VariableApi
+from vnode.pods.data import DataHand, TokenApi
 from vnode.pods.decide import Circumstances, decide, decide_orphan
 from vnode.pods.queue import KeyedQueue
 from vnode.view.observation import JobFacts, Observation
@@ -85,16 +87,6 @@ class JobApi(Protocol):
         """Read the evaluations of the job."""
 
 
-class VariableApi(Protocol):
-    """What the reconciler asks of Nomad's variables."""
-
-    async def create(self, namespace: str, path: str, items: Mapping[str, str]) -> None:
-        """Write the variable; Conflict if it exists."""
-
-    async def delete(self, namespace: str, path: str) -> None:
-        """Remove the variable; fine if it is gone."""
-
-
 class Events(Protocol):
     """Where Events about Pods go; it never blocks."""
 
@@ -129,6 +121,7 @@ class Peers:
     events: Events
     logs: LogMeter
     link: Link
+    tokens: TokenApi
 
 
 class Reconciler:
@@ -158,6 +151,7 @@ class Reconciler:
         self._peers = peers
         self._circumstances = circumstances
         self._now = now
+        self._data = DataHand(view, queue, Courier(peers.variables), peers.tokens, peers.events, peers.link)
 
     async def work(self) -> None:
         """Take UIDs for ever; several of these run side by side."""
@@ -260,6 +254,8 @@ class Reconciler:
                 await self._measure_logs(action, uid)
             case actions.Reread(namespace, job_id):
                 await self._reread(uid, namespace, job_id)
+            case actions.RequestTokens() | actions.Deliver() | actions.Recall() | actions.Withdraw():
+                await self._data.perform(action, observation)
             case actions.Forget():
                 view.forget(uid)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from translators.errors import Finding
 from translators.identity import JobIdentity
+from translators.material import NOTHING, Material
 from translators.records.allocations import Allocation, AllocationId, Evaluation
 from translators.records.jobs import JobId
 from translators.records.pods import Pod, PodUid
@@ -41,8 +42,9 @@ class Memory:
     `missing_at` is when the job of a Pod that ran was found to be gone, `killed` names tasks that were sent SIGKILL,
     `positions` holds by task the containerID, with its log position, of the run that began last, and `reread_at` is
     the index of the evaluation for which the job was read anew. `told` counts by allocation and task the failed
-    starts that Events were recorded for. `submitted_to` is the Nomad
-    namespace of a registration whose outcome is unknown.
+    starts that Events were recorded for. `submitted_to` is the Nomad namespace of a registration whose outcome is
+    unknown. `hindrance` is what a Pod was last said to wait for. `delivered` is the stamp of the data that is in
+    Nomad, `recalled` that the tokens in it were looked up, `withdrawn` that it was removed.
     """
 
     refusal: Finding | None = None
@@ -56,6 +58,10 @@ class Memory:
     told: Mapping[str, int] = field(default_factory=dict)
     warned: bool = False
     submitted_to: str = ""
+    hindrance: str = ""
+    delivered: str = ""
+    recalled: bool = False
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +78,10 @@ class Observation:
 
     `allocations` are those of its job, oldest first. `predecessor` is the job of an earlier Pod of the same
     name that may still run. `absent` says that the API was asked and knows no such Pod. `permit` is the Nomad
-    namespace of its permit, empty while it has none. An allocation that is lost while its client may come back is
-    `unknown` here: what it was told to run may run. `confirmed` says that
-    Nomad was asked for this very job, so that what is missing here is missing there, and not from a list alone.
+    namespace of its permit, empty while it has none. `material` is what is known of the objects that the Pod names. An
+    allocation that is lost while its client may come back is `unknown` here: what it was told to run may run.
+    `confirmed` says that Nomad was asked for this very job, so that what is missing here is missing there, and not from
+    a list alone.
     """
 
     uid: PodUid
@@ -88,6 +95,7 @@ class Observation:
     predecessor: JobId | None = None
     host_ip: str = ""
     permit: str = ""
+    material: Material = NOTHING
     memory: Memory = field(default_factory=Memory)
     owner_history: OwnerHistory = field(default_factory=OwnerHistory)
 

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from translators.identity import JobIdentity
+from translators.material import NOTHING
 from translators.records.allocations import GONE, Allocation
 from translators.records.jobs import JobId
 from translators.records.pods import Pod, PodUid
+from translators.references import References
 from vnode.view.clients import ClientStore
 from vnode.view.jobs import JobStore
+from vnode.view.objects import ObjectStore
 from vnode.view.observation import Memory, Observation, OwnerHistory
 from vnode.view.pods import PodStore
 
@@ -24,7 +27,8 @@ class View:
 
     `changed` is called with every UID that is worth a look, `capacity_changed` when clients differ. A change
     of one Pod also wakes the other Pods of its name, which may have waited for its end. `forgotten` is told when
-    a UID is gone on both sides. `chosen` restricts the view to some UIDs, for work on nothing else.
+    a UID is gone on both sides. `chosen` restricts the view to some UIDs, for work on nothing else. `references` finds
+    which objects a Pod names.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class View:
         clock: Callable[[], float],
         forgotten: Callable[[PodUid], None] = lambda _: None,
         chosen: Container[PodUid] | None = None,
+        references: Callable[[Pod], References] = lambda _: References(),
     ) -> None:
         self._notify = changed
         self._mine = (cluster, node)
@@ -45,6 +50,7 @@ class View:
         self.pods = PodStore(self._changed, clock)
         self.jobs = JobStore(changed=self._changed, is_ours=self.is_ours, expects=lambda uid: uid in self.pods)
         self.clients = ClientStore(capacity_changed, self._clients_turned)
+        self.objects = ObjectStore(changed, references)
         self._names: dict[_Name, set[PodUid]] = {}
         self._named: dict[PodUid, _Name] = {}
         self._memories: dict[PodUid, Memory] = {}
@@ -73,6 +79,7 @@ class View:
             predecessor=self._predecessor(pod),
             host_ip=self.clients.address(allocations[-1].node_id) if allocations else "",
             permit=self.jobs.permit(uid),
+            material=self.objects.material(pod) if pod is not None else NOTHING,
             memory=memory,
             owner_history=self.owner_history(pod, memory.refusal.reason if memory.refusal else ""),
         )
@@ -111,6 +118,7 @@ class View:
         self._forgotten(uid)
 
     def _changed(self, uid: PodUid) -> None:
+        self.objects.look(uid, self.pods.get(uid))
         self._notify(uid)
         if (name := self._name(uid)) is not None:
             self._named[uid] = name

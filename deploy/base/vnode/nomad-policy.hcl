@@ -5,13 +5,15 @@
 # List the Nomad namespaces of your --namespace-map and nothing else. There is no "agent", "operator" or "node write":
 # vnode reads clients to publish them as a Node, it never changes one.
 
+# Variables hold what the Pods' ConfigMaps and Secrets hold, and their tokens: read so that nothing is written twice.
+
 namespace "default" {
   capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "read-fs"]
 
-  # Whether a Pod that runs once may start is a variable; it holds nothing but an allocation's ID.
+  # Whether a Pod that runs once may start, and the data of Pods with ConfigMaps, Secrets or tokens.
   variables {
     path "nomad/jobs/vk-*" {
-      capabilities = ["list", "write", "destroy"]
+      capabilities = ["list", "read", "write", "destroy"]
     }
   }
 }
@@ -19,10 +21,10 @@ namespace "default" {
 namespace "k8s-*" {
   capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "read-fs"]
 
-  # Whether a Pod that runs once may start is a variable; it holds nothing but an allocation's ID.
+  # Whether a Pod that runs once may start, and the data of Pods with ConfigMaps, Secrets or tokens.
   variables {
     path "nomad/jobs/vk-*" {
-      capabilities = ["list", "write", "destroy"]
+      capabilities = ["list", "read", "write", "destroy"]
     }
   }
 }

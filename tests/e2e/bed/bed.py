@@ -37,7 +37,8 @@ Profile = Literal["plain", "secured"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 REPOSITORY = Path(__file__).parents[3]
 RIGHTS = tuple(
-    REPOSITORY / "deploy" / "base" / "vnode" / f"{name}.yaml" for name in ("namespace", "serviceaccount", "rbac")
+    REPOSITORY / "deploy" / "base" / "vnode" / f"{name}.yaml"
+    for name in ("namespace", "serviceaccount", "rbac", "workloads")
 )
 VNODE_USER = "system:serviceaccount:vnode:vnode"
 _SOCKET_PATH_LIMIT = 70

@@ -56,11 +56,17 @@ def test_who_reads_clients_and_agents(policies: list[str], reads: object) -> Non
 @pytest.mark.parametrize(
     ("paths", "lacking"),
     [
-        ({"nomad/jobs/vk-*": ["list", "write", "destroy"]}, NOTHING),
+        ({"nomad/jobs/vk-*": ["list", "read", "write", "destroy"]}, NOTHING),
         ({"*": ["list", "read", "write", "destroy"]}, NOTHING),
-        ({"nomad/jobs/vk-*": ["list"], "nomad/*": ["write", "destroy"]}, ("variables:write", "variables:destroy")),
-        ({"elsewhere/*": ["list", "write", "destroy"]}, ("variables:list", "variables:write", "variables:destroy")),
-        ({}, ("variables:list", "variables:write", "variables:destroy")),
+        (
+            {"nomad/jobs/vk-*": ["list", "read"], "nomad/*": ["write", "destroy"]},
+            ("variables:write", "variables:destroy"),
+        ),
+        (
+            {"elsewhere/*": ["list", "read", "write", "destroy"]},
+            ("variables:list", "variables:read", "variables:write", "variables:destroy"),
+        ),
+        ({}, ("variables:list", "variables:read", "variables:write", "variables:destroy")),
     ],
 )
 def test_variables_are_judged_by_the_closest_path(paths: dict[str, list[str]], lacking: tuple[str, ...]) -> None:

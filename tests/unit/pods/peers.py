@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from tests.unit.pods.observations import pod
+from tests.unit.pods.observations import NOW, pod
 from translators.allocation_to_status import EventNote
 from translators.container_id import LogPosition, StreamPosition
+from translators.material import Token, TokenNeed
 from translators.records.allocations import Allocation, Evaluation
 from translators.records.jobs import Job, JobRegistration, JobStub
 from translators.records.pods import Pod
-from vnode.errors import Denied, PeerError
+from vnode.errors import Conflict, Denied, PeerError
+from vnode.nomad.records import HeldVariable
 from vnode.pods.reconciler import Peers
 
 _REPLACED = ("hostIPs", "podIPs")
@@ -27,10 +30,11 @@ class Script:
         return Peers(
             pods=_Pods(self),
             jobs=_Jobs(self),
-            variables=_Variables(self),
+            variables=Variables(self),
             events=_Events(self),
             logs=_Logs(self),
             link=_Link(self),
+            tokens=_Tokens(self),
         )
 
     def ask(self, call: str, *arguments: object, default: Any = None) -> Any:
@@ -102,17 +106,6 @@ class _Jobs:
         return list(self._script.ask("job_evaluations", namespace, job_id, default=[]))
 
 
-class _Variables:
-    def __init__(self, script: Script) -> None:
-        self._script = script
-
-    async def create(self, namespace: str, path: str, items: Mapping[str, str]) -> None:
-        self._script.ask("create variable", namespace, path, dict(items))
-
-    async def delete(self, namespace: str, path: str) -> None:
-        self._script.ask("delete variable", namespace, path)
-
-
 class _Events:
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -130,6 +123,50 @@ class _Link:
 
     def denied(self, error: Denied) -> None:
         self._script.ask("denied", str(error))
+
+
+class Variables:
+    """Nomad's variables, as far as they are written; every call can be scripted to fail."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.held: dict[str, HeldVariable] = {}
+        self._index = 0
+
+    async def get(self, namespace: str, path: str) -> HeldVariable | None:
+        self._script.ask("read variable", namespace, path)
+        return self.held.get(path)
+
+    async def put(self, namespace: str, path: str, items: Mapping[str, str]) -> None:
+        self._script.ask("put variable", namespace, path)
+        self._index += 1
+        self.held[path] = HeldVariable(items=dict(items), modify_index=self._index)
+
+    async def create(self, namespace: str, path: str, items: Mapping[str, str], *, index: int = 0) -> None:
+        self._script.ask("create variable", namespace, path, dict(items))
+        known = self.held.get(path)
+        if index != (known.modify_index if known is not None else 0):
+            raise Conflict("somebody else changed it")
+        self._index += 1
+        self.held[path] = HeldVariable(items=dict(items), modify_index=self._index)
+
+    async def delete(self, namespace: str, path: str) -> None:
+        self._script.ask("delete variable", namespace, path)
+        self.held.pop(path, None)
+
+    async def paths(self, namespace: str, prefix: str) -> list[str]:
+        self._script.ask("list variables", namespace, prefix)
+        return [path for path in self.held if path.startswith(prefix)]
+
+
+class _Tokens:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def request(self, pod: Pod, need: TokenNeed) -> Token:
+        answer = self._script.ask("token", pod.metadata.name, need, default=Token("t", NOW, NOW + timedelta(hours=1)))
+        assert isinstance(answer, Token)
+        return answer
 
 
 class _Logs:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.translators.pods import CONTEXT, Value, binary, container, pod, task, translation
+from tests.unit.translators.pods import CONTEXT, Value, binary, container, group, pod, task, translation
 from translators.errors import Refused
 
 RAW = {"driver": "raw_exec"}
@@ -66,14 +66,12 @@ def test_the_pods_address_is_known_where_it_is_the_hosts() -> None:
 @pytest.mark.parametrize(
     ("env", "name"),
     [
-        ([field("IP", "status.podIP")], "status.podIP"),
         ([field("F", "spec.hostname")], "spec.hostname"),
-        ([field("IP", "status.hostIP"), {"name": "URL", "value": "http://$(IP)"}], r"\$\(IP\)"),
-        ([{"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}], "secretKeyRef is not supported"),
-        ([{"name": "S", "valueFrom": {"configMapKeyRef": {"name": "s", "key": "k"}}}], "configMapKeyRef is not"),
-        ([{"name": "S", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}], "resourceFieldRef is not"),
-        ([{"name": "S", "valueFrom": {"fileKeyRef": {"key": "k"}}}], "fileKeyRef is not supported"),
-        ([{"name": "S", "valueFrom": {"newRef": {"key": "k"}}}], "does not know"),
+        ([field("IP", "status.hostIP"), {"name": "URL", "value": "http://$(IP)/${HOME}"}], "use two variables"),
+        ([{"name": "S", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}], "has no limit of cpu"),
+        ([{"name": "S", "valueFrom": {"resourceFieldRef": {"resource": "limits.gpu"}}}], "cannot be shown"),
+        ([{"name": "S", "valueFrom": {"fileKeyRef": {"key": "k"}}}], "fileKeyRef"),
+        ([{"name": "S", "valueFrom": {"newRef": {"key": "k"}}}], "not supported"),
         ([{"name": "A", "value": "\0"}], "NUL"),
         ([{"name": "a-b", "value": "${HOME}"}], "rename the variable"),
         ([{"name": "NOMAD_META_a-b", "value": "1"}], "Nomad rewrites"),
@@ -85,9 +83,26 @@ def test_what_cannot_be_carried_is_refused_by_name(env: list[dict[str, Any]], na
         translation(pod(container(env=env)))
 
 
-def test_an_argument_cannot_hold_an_address_that_only_the_client_knows() -> None:
-    with pytest.raises(Refused, match=r"args: \$\(IP\) is an address"):
-        translation(pod(container(env=[field("IP", "status.hostIP")], args=["$(IP)"])))
+def test_an_address_that_only_the_client_knows_goes_on_into_values_and_arguments() -> None:
+    env = [field("IP", "status.hostIP"), {"name": "URL", "value": "http://$(IP):80"}]
+    found = task(pod(container(env=env, args=["--at=$(URL)", "$$(IP)", "$(NOBODY)"])))
+    assert found.env["URL"] == "http://${attr.unique.network.ip-address}:80"
+    assert found.config["args"] == ["--at=${URL}", "$(IP)", "$(NOBODY)"]
+
+
+@pytest.mark.parametrize(
+    ("containers", "value"),
+    [
+        ([{}], "${NOMAD_ALLOC_IP_vnode-address}"),
+        ([{"ports": [{"containerPort": 80, "name": "http"}]}], "${NOMAD_ALLOC_IP_http}"),
+        ([{}, {"name": "b"}], "${NOMAD_ALLOC_IP_vnode-address}"),
+    ],
+)
+def test_the_pods_address_in_a_bridge_is_the_allocations_own(containers: list[dict[str, Any]], value: str) -> None:
+    made = [container(**{"env": [field("IP", "status.podIP")], **fields}) for fields in containers]
+    subject = group(pod(*made))
+    assert subject.networks[0].mode == "bridge"
+    assert subject.tasks[0].env["IP"] == value
 
 
 def test_a_value_that_nomad_would_replace_travels_as_a_base64_literal() -> None:

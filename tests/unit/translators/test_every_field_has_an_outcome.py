@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.translators.pods import binary, container, pod, translation
 from translators import support
-from translators.errors import Refused
+from translators.errors import Refused, Waiting
 
 #: kubernetes/api v0.36 core/v1 types.go, in the order of the source.
 POD_SPEC = (
@@ -110,6 +110,41 @@ SECURITY = (
     "appArmorProfile",
 )
 
+VOLUME = (
+    "hostPath",
+    "emptyDir",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "gitRepo",
+    "secret",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "persistentVolumeClaim",
+    "rbd",
+    "flexVolume",
+    "cinder",
+    "cephfs",
+    "flocker",
+    "downwardAPI",
+    "fc",
+    "azureFile",
+    "configMap",
+    "vsphereVolume",
+    "quobyte",
+    "azureDisk",
+    "photonPersistentDisk",
+    "projected",
+    "portworxVolume",
+    "scaleIO",
+    "storageos",
+    "csi",
+    "ephemeral",
+    "image",
+)
+PROJECTION = ("secret", "downwardAPI", "configMap", "serviceAccountToken", "clusterTrustBundle", "podCertificate")
+MOUNTS = ("name", "readOnly", "recursiveReadOnly", "mountPath", "subPath", "mountPropagation", "subPathExpr")
+
 TOKEN = {"name": "kube-api-access-abcde", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
 MOUNT = {"name": "kube-api-access-abcde", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
 
@@ -121,6 +156,9 @@ def test_the_table_covers_all_fields_of_kubernetes_1_36() -> None:
         *(f"spec.containers[].{name}" for name in CONTAINER),
         *(f"spec.containers[].securityContext.{name}" for name in SECURITY),
         "spec.containers[].resources.claims",
+        *(f"spec.volumes[].{name}" for name in ("name", *VOLUME)),
+        *(f"spec.volumes[].projected.sources[].{name}" for name in PROJECTION),
+        *(f"spec.containers[].volumeMounts[].{name}" for name in MOUNTS),
     }
     paths = [row.path for row in support.rows()]
     assert set(paths) == expected
@@ -136,8 +174,12 @@ def test_the_documentation_is_the_table() -> None:
     ("spec", "path"),
     [
         ({"initContainers": [container("init")]}, "spec.initContainers"),
-        ({"volumes": [{"name": "data", "emptyDir": {}}]}, "spec.volumes[data]"),
-        ({"volumes": [{"name": "kube-api-access-x", "hostPath": {"path": "/"}}]}, "spec.volumes[kube-api-access-x]"),
+        ({"volumes": [{"name": "data", "hostPath": {"path": "/"}}]}, "spec.volumes[data].hostPath"),
+        ({"volumes": [{"name": "kube-api-access-x", "nfs": {"path": "/"}}]}, "spec.volumes[kube-api-access-x].nfs"),
+        (
+            {"volumes": [{"name": "all", "projected": {"sources": [{"podCertificate": {"path": "x"}}]}}]},
+            "spec.volumes[all].projected.sources[].podCertificate",
+        ),
         ({"activeDeadlineSeconds": 5}, "spec.activeDeadlineSeconds"),
         ({"hostAliases": [{"ip": "1.2.3.4"}]}, "spec.hostAliases"),
         ({"dnsPolicy": "None"}, "spec.dnsPolicy"),
@@ -162,7 +204,8 @@ def test_a_pod_that_would_run_otherwise_than_written_is_refused(spec: dict[str, 
     [
         ({"livenessProbe": {"exec": {}}}, "livenessProbe"),
         ({"lifecycle": {"preStop": {}}}, "lifecycle"),
-        ({"envFrom": [{"secretRef": {"name": "s"}}]}, "envFrom"),
+        ({"envFrom": [{"newRef": {"name": "s"}}]}, "envFrom[0]"),
+        ({"volumeMounts": [{"name": "v", "mountPath": "/v", "subPathExpr": "$(A)"}]}, "volumeMounts[v].subPathExpr"),
         ({"restartPolicy": "Always"}, "restartPolicy"),
         ({"resources": {"claims": [{"name": "c"}]}}, "resources.claims"),
         ({"securityContext": {"readOnlyRootFilesystem": True}}, "securityContext.readOnlyRootFilesystem"),
@@ -226,19 +269,16 @@ def test_credentials_of_registries_matter_only_where_an_image_is_pulled() -> Non
     assert translation(subject).warnings == ()
 
 
-@pytest.mark.parametrize(
-    ("driver", "reasons"),
-    [
-        ("docker", ["ServiceAccountTokenNotDelivered"]),
-        ("exec", ["ServiceAccountTokenNotDelivered"]),
-        ("raw_exec", []),
-        ("mock_driver", []),
-    ],
-)
-def test_the_injected_token_is_missed_only_where_it_could_be_delivered(driver: str, reasons: list[str]) -> None:
-    containers = (binary("a", volumeMounts=[MOUNT]), binary("b", volumeMounts=[MOUNT]))
-    subject = pod(*containers, annotations={"driver": driver}, volumes=[TOKEN])
-    assert [finding.reason for finding in translation(subject).warnings] == reasons
+@pytest.mark.parametrize("driver", ["docker", "exec", "mock_driver"])
+def test_the_injected_token_is_waited_for_where_it_is_delivered(driver: str) -> None:
+    subject = pod(binary(volumeMounts=[MOUNT]), annotations={"driver": driver}, volumes=[TOKEN])
+    with pytest.raises(Waiting):
+        translation(subject)
+
+
+def test_nobody_puts_the_injected_token_onto_a_host() -> None:
+    subject = pod(binary(volumeMounts=[MOUNT]), annotations={"driver": "raw_exec"}, volumes=[TOKEN])
+    assert translation(subject).items == {}
 
 
 @pytest.mark.parametrize(("driver", "count"), [("docker", 0), ("raw_exec", 1)])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from translators.allocation_to_status import Facts
-from translators.errors import Finding
+from translators.errors import Finding, Hindrance
 from translators.pod_to_job import JobContext, address
 from translators.policy import Policy
 from translators.records.pods import Pod
@@ -38,7 +38,14 @@ def retry_delay(failures: int) -> timedelta:
     return min(_LONGEST_RETRY, _FIRST_RETRY * 2.0 ** min(failures, 10))
 
 
-def facts(observation: Observation, pod: Pod, circumstances: Circumstances, *, refusal: Finding | None = None) -> Facts:
+def facts(
+    observation: Observation,
+    pod: Pod,
+    circumstances: Circumstances,
+    *,
+    refusal: Finding | None = None,
+    hindrance: Hindrance | None = None,
+) -> Facts:
     """The observation as the translation of statuses wants it."""
     return Facts(
         allocations=observation.allocations,
@@ -47,5 +54,6 @@ def facts(observation: Observation, pod: Pod, circumstances: Circumstances, *, r
         submitted=observation.job is not None,
         reached_at=address(pod, circumstances.job),
         refusal=refusal,
+        hindrance=hindrance,
         run_positions=observation.memory.positions,
     )

@@ -5,6 +5,7 @@ A job that ended stays, for its logs are in it.
 
 from translators.identity import job_id
 from vnode.pods.actions import Decision, Forbid, Purge, Stop
+from vnode.pods.decide.data import withdrawal
 from vnode.pods.decide.look import Look, Rule
 
 
@@ -19,7 +20,8 @@ def _remove_what_was_refused(look: Look) -> Decision | None:
     observation, job = look.observation, look.observation.job
     if job is None or observation.memory.refusal is None or not observation.is_over:
         return None
-    return Decision("a refused Pod leaves nothing in Nomad", (Purge(job.namespace, job.id),))
+    purge = Purge(job.namespace, job.id)
+    return Decision("a refused Pod leaves nothing in Nomad", (*withdrawal(observation), purge))
 
 
 def _stop_what_runs_on(look: Look) -> Decision | None:

@@ -6,6 +6,7 @@ it by name before its job is touched.
 
 from translators.identity import job_id
 from vnode.pods.actions import Action, ConfirmAbsence, Decision, Forbid, Forget, Purge, Reread, Stop
+from vnode.pods.decide.data import withdrawal
 from vnode.pods.decide.look import Rule
 from vnode.pods.decide.termination import kill_all
 from vnode.view.observation import Observation
@@ -36,7 +37,8 @@ def _remove(observation: Observation) -> Decision | None:
     job = observation.job
     if job is None or not observation.is_over:
         return None
-    return Decision("an ended job without a Pod", (*_forbids(observation), Purge(job.namespace, job.id), Forget()))
+    removed = (*_forbids(observation), *withdrawal(observation), Purge(job.namespace, job.id), Forget())
+    return Decision("an ended job without a Pod", removed)
 
 
 def _stop(observation: Observation) -> Decision | None:

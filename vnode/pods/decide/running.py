@@ -13,7 +13,7 @@ from translators.allocation_to_status import (
     pod_status,
     status_patch,
 )
-from translators.errors import Finding, Refused
+from translators.errors import Finding, Refused, Waiting
 from translators.pod_to_job import translate
 from translators.records.allocations import AllocationId
 from translators.records.pods import Pod, PodStatus
@@ -28,12 +28,12 @@ from vnode.pods.actions import (
     PatchStatus,
     Permit,
     Purge,
-    Register,
     Remember,
     Reread,
     Stop,
 )
 from vnode.pods.decide.circumstances import Circumstances, facts, retry_delay
+from vnode.pods.decide.data import missing_tokens, submit, told, withdrawal
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.refusal import refuse
 from vnode.pods.decide.submission import was_started
@@ -71,7 +71,8 @@ def _fail_what_somebody_stopped(look: Look) -> Decision | None:
 def _forbid_further_starts(look: Look) -> Decision | None:
     """Withdraw the permit once everything has started, and where nothing shall."""
     observation = look.observation
-    if not observation.permit:
+    if not observation.permit or look.pod.spec.restart_policy != "Never":
+        # At this path of any other Pod lies a part of its data.
         return None
     if not (look.job.stopped or observation.is_over or _everything_has_started(observation, look.pod)):
         return None
@@ -162,12 +163,16 @@ def _try_again(look: Look) -> Decision | None:
         published = _publish(look)
         return Decision(f"{seen.stage}, waits to be tried again", published.actions, due)
     try:
-        translation = translate(look.pod, look.circumstances.job, look.circumstances.policy)
+        translation = translate(look.pod, look.circumstances.job, look.circumstances.policy, observation.material)
     except Refused as refused:
         return refuse(observation, look.pod, refused.finding, look.circumstances, look.now)
+    except Waiting as waiting:
+        missing = () if waiting.hindrance.message else missing_tokens(observation)
+        return Decision(f"{seen.stage}, waits for its data", (*missing, *told(observation, waiting.hindrance)))
     purge = Purge(look.job.namespace, look.job.id)
     counted = Remember({"attempts": observation.memory.attempts + 1, "positions": {}})
-    return Decision(f"{seen.stage}, is tried again", (purge, counted, Register(translation.job)))
+    anew = submit(observation, look.pod, translation)
+    return Decision(f"{seen.stage}, is tried again", (*withdrawal(observation), purge, counted, *anew))
 
 
 def _publish(look: Look) -> Decision:

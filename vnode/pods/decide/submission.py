@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 
-from translators.allocation_to_status import EventNote, final_status, status_patch
-from translators.errors import Finding, Refused
+from translators.allocation_to_status import EventNote, final_status, pod_events, pod_status, status_patch
+from translators.errors import Finding, Hindrance, Refused, Waiting
 from translators.identity import job_id
 from translators.pod_to_job import translate
 from translators.records.pods import Pod
-from vnode.pods.actions import Action, Decision, Forbid, Note, PatchStatus, Register, Remember, Reread
+from vnode.pods.actions import Action, Decision, Forbid, Note, PatchStatus, Remember, Reread
 from vnode.pods.decide.circumstances import facts
+from vnode.pods.decide.data import missing_tokens, submit, told
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.refusal import refuse
 from vnode.view.observation import Observation
@@ -86,12 +87,26 @@ def _wait_for_clients(look: Look) -> Decision | None:
 
 def _register(look: Look) -> Decision:
     try:
-        translation = translate(look.pod, look.circumstances.job, look.circumstances.policy)
+        translation = translate(look.pod, look.circumstances.job, look.circumstances.policy, look.observation.material)
     except Refused as refused:
         return refuse(look.observation, look.pod, refused.finding, look.circumstances, look.now)
+    except Waiting as waiting:
+        return _await_data(look, waiting.hindrance)
     warnings = _warnings(look.observation, translation.warnings)
     found = () if look.observation.memory.missing_at is None else (Remember({"missing_at": None}),)
-    return Decision("not submitted yet", (*warnings, Register(translation.job), *found))
+    submitted = submit(look.observation, look.pod, translation)
+    return Decision("not submitted yet", (*warnings, *submitted, *found))
+
+
+def _await_data(look: Look, hindrance: Hindrance) -> Decision:
+    """Say what the Pod waits for, in its status and in an Event, as a kubelet does; its appearance wakes it."""
+    observation, pod = look.observation, look.pod
+    if not hindrance.message:
+        return Decision("waits for its data to be known", missing_tokens(observation))
+    desired = pod_status(pod, facts(observation, pod, look.circumstances, hindrance=hindrance), look.now)
+    body = status_patch(pod, desired)
+    status: tuple[Action, ...] = () if body is None else (PatchStatus(body), *map(Note, pod_events(pod, desired)))
+    return Decision("waits for an object", (*status, *told(observation, hindrance)))
 
 
 def _warnings(observation: Observation, findings: tuple[Finding, ...]) -> tuple[Action, ...]:

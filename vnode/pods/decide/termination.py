@@ -12,6 +12,7 @@ from translators.records.allocations import AllocationId
 from translators.records.pods import Pod
 from vnode.pods.actions import Action, Decision, DeletePod, Forbid, Kill, Note, PatchStatus, Reread, Stop
 from vnode.pods.decide.circumstances import facts
+from vnode.pods.decide.data import withdrawal
 from vnode.pods.decide.look import Look, Rule
 from vnode.view.observation import Observation
 
@@ -49,7 +50,8 @@ def _finish(look: Look) -> Decision | None:
     body = status_patch(pod, final_status(pod, facts(observation, pod, look.circumstances), look.now))
     status = () if body is None else (PatchStatus(body),)
     forbidden = (Forbid(observation.permit, job_id(pod.uid)),) if observation.permit else ()
-    return Decision("all tasks have ended", (*forbidden, *status, DeletePod()))
+    withdrawn = withdrawal(observation, look.circumstances)
+    return Decision("all tasks have ended", (*forbidden, *withdrawn, *status, DeletePod()))
 
 
 def _stop(look: Look) -> Decision | None:

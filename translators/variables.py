@@ -1,0 +1,106 @@
+"""Private data of a Pod on its way to its tasks: Nomad Variables, and the templates that read them.
+
+A Variable holds 64 KiB, and a task may read three of its own without any policy (nomad/acl `implicit paths`): that of
+its job, of its group and its own. The data of a Pod is a map of items; it lies in the first of these, or in as many as
+it needs; that of the group belongs to the permit of a Pod that runs once. How many is said in the job's Meta, for the
+templates of a job never change. A piece of an item is base64 by itself, so
+that whatever a user wrote is never template text; the names of items are made by us and need no quoting.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+
+#: nomad/structs: the sum of the bytes of all keys and values of one Variable.
+CAPACITY = 65536
+
+#: In how many Variables a task finds its data: the job's; its own, too; the group's, too.
+ONE, TWO, THREE = 1, 2, 3
+
+#: A Variable cannot be empty, and a template waits for one that is not there.
+_PRESENT = "vnode"
+_GROUP = "pod"
+_FOUR = 4
+
+
+def item_name(kind: str, *parts: str) -> str:
+    """The name of an item: of what it holds, without a sign that a template or a Variable would have to escape."""
+    return f"{kind}-{sha256(chr(0).join(parts).encode()).hexdigest()[:24]}"
+
+
+def paths(job: str, tasks: Iterable[str], count: int) -> tuple[str, ...]:
+    """The paths of all Variables of a job."""
+    first = f"nomad/jobs/{job}"
+    group = f"{first}/{_GROUP}"
+    shared = (first, group) if count == THREE else (first,)
+    return (*shared, *(f"{group}/{task}" for task in tasks)) if count != ONE else shared
+
+
+def template(job: str, task: str, count: int, item: str) -> str:
+    """The text of a template that gives the bytes of an item; it waits until all of the Variables are there."""
+    piece = f'{{{{ (index . "{item}").Value | base64Decode }}}}'
+    return "".join(f'{{{{ with nomadVar "{path}" }}}}{piece}{{{{ end }}}}' for path in paths(job, (task,), count))
+
+
+def count(items: Mapping[str, bytes], most: int = THREE) -> int:
+    """How many Variables these items need.
+
+    Raises:
+        ValueError: when `most` are not enough.
+    """
+    for number in range(ONE, most + 1):
+        if _fits(items, number):
+            return number
+    held = sum(map(len, items.values()))
+    room = (CAPACITY * most * 3 // 4) // 1024
+    raise ValueError(f"{held} bytes do not fit into Nomad's Variables of one Pod, which hold about {room} KiB")
+
+
+def pack(items: Mapping[str, bytes], job: str, tasks: Iterable[str], number: int) -> dict[str, dict[str, str]]:
+    """The Variables by path that hold the items.
+
+    Raises:
+        ValueError: when they do not fit.
+    """
+    parts = _split(items, number)
+    every = paths(job, tasks, number)
+    return {path: parts[min(index, len(parts) - 1)] for index, path in enumerate(every)}
+
+
+def unpack(variables: Iterable[Mapping[str, str]]) -> dict[str, bytes]:
+    """The items in the Variables of a job, of one of its tasks where there are three; empty ones are left out."""
+    found: dict[str, bytes] = {}
+    for variable in variables:
+        for name, text in variable.items():
+            if name != _PRESENT:
+                found[name] = found.get(name, b"") + b64decode(text)
+    return found
+
+
+def _fits(items: Mapping[str, bytes], number: int) -> bool:
+    try:
+        _split(items, number)
+    except ValueError:
+        return False
+    return True
+
+
+def _split(items: Mapping[str, bytes], number: int) -> list[dict[str, str]]:
+    """Fill one Variable after the other, an item going on in the next where it does not fit."""
+    parts: list[dict[str, str]] = [{_PRESENT: "1"} for _ in range(number)]
+    room = [CAPACITY - len(_PRESENT) - 1] * number
+    at = 0
+    for name in sorted(items):
+        # An empty item is left out: what is not there reads as empty, and Nomad garbles its errors over empty values.
+        text = b64encode(items[name]).decode()
+        while text:
+            if at == number:
+                raise ValueError("the items do not fit")
+            taken = min(len(text), max(0, room[at] - len(name)) // _FOUR * _FOUR)
+            if taken:
+                parts[at][name] = text[:taken]
+                room[at] -= len(name) + taken
+                text = text[taken:]
+            if text:
+                at += 1
+    return parts

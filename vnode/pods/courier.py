@@ -1,0 +1,77 @@
+"""Carries the data of Pods to Nomad and back."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from translators import variables
+from vnode.errors import Conflict
+from vnode.nomad.records import HeldVariable
+from vnode.pods.actions import Layout
+
+
+class VariableApi(Protocol):
+    """What a courier asks of Nomad."""
+
+    async def get(self, namespace: str, path: str) -> HeldVariable | None:
+        """What a path holds; None where there is nothing."""
+
+    async def put(self, namespace: str, path: str, items: Mapping[str, str]) -> None:
+        """Write a path, whatever it held."""
+
+    async def create(self, namespace: str, path: str, items: Mapping[str, str], *, index: int = 0) -> None:
+        """Write a path that does not exist, or has this index; Conflict when it differs."""
+
+    async def delete(self, namespace: str, path: str) -> None:
+        """Remove a path; one that is not there is fine."""
+
+    async def paths(self, namespace: str, prefix: str) -> list[str]:
+        """The paths that begin with a prefix."""
+
+
+class Courier:
+    """Reads, writes and removes the Variables in which the data of a job lies."""
+
+    def __init__(self, nomad: VariableApi) -> None:
+        self._nomad = nomad
+
+    async def write(self, layout: Layout, items: Mapping[str, bytes], *, fresh: bool) -> None:
+        """Write the items; unless nothing is there yet, beside what the job's templates may know besides.
+
+        An item that is not written again would make its file empty, so what vanished from its source stays as it was.
+        Writes nothing that is there already. Raises Conflict when somebody else writes too, or when it became too much.
+        """
+        held = {} if fresh else await self._read(layout)
+        merged = {**self._unpacked(layout, held), **items}
+        try:
+            packed = variables.pack(merged, layout.job, layout.tasks, layout.count)
+        except ValueError as error:
+            raise Conflict(f"the data of the Pod grew: {error}") from None
+        for path, content in packed.items():
+            known = held.get(path)
+            if fresh:
+                await self._nomad.put(layout.namespace, path, content)
+            elif known is None or known.items != content:
+                index = 0 if known is None else known.modify_index
+                await self._nomad.create(layout.namespace, path, content, index=index)
+
+    async def read(self, layout: Layout) -> dict[str, bytes]:
+        """The items that are there."""
+        return self._unpacked(layout, await self._read(layout))
+
+    async def remove(self, layout: Layout) -> None:
+        """Remove all that lies there."""
+        [first] = variables.paths(layout.job, (), variables.ONE)
+        paths = [first]
+        if layout.count != variables.ONE:
+            paths = await self._nomad.paths(layout.namespace, first)
+        for path in paths:
+            await self._nomad.delete(layout.namespace, path)
+
+    async def _read(self, layout: Layout) -> dict[str, HeldVariable | None]:
+        paths = variables.paths(layout.job, layout.tasks, layout.count)
+        return {path: await self._nomad.get(layout.namespace, path) for path in paths}
+
+    def _unpacked(self, layout: Layout, held: Mapping[str, HeldVariable | None]) -> dict[str, bytes]:
+        ours = variables.paths(layout.job, layout.tasks[:1], layout.count)
+        found = [held.get(path) for path in ours]
+        return variables.unpack([variable.items for variable in found if variable is not None])
