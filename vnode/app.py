@@ -135,4 +135,7 @@ def _kubelet(settings: Settings) -> KubeletSettings:
         certificate=settings.kubelet_certificate,
         key=settings.kubelet_key,
         client_ca_file=settings.client_ca_file,
+        default_driver=settings.default_driver,
+        routable_allocations=settings.routable_allocations,
+        streaming_idle_limit=settings.streaming_idle_limit,
     )

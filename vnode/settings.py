@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     client_ca_file: Path | None = Field(
         None, description="CA of the API server's client certificate (default: the cluster's own)."
     )
+    streaming_idle_limit: PositiveFloat = Field(
+        4 * 60 * 60, description="Seconds without a byte after which exec, attach and port-forward end."
+    )
     nomad_address: Separated = Field(("http://127.0.0.1:4646",), description="Nomad's HTTP API; repeat for failover.")
     nomad_token: SecretStr = Field(SecretStr(""), description="Nomad's ACL token; a file is safer.")
     nomad_token_file: Path | None = Field(None, description="File with the ACL token, read again when it changes.")

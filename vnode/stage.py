@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from translators.port_addresses import Placement
 from translators.records.pods import Pod, PodUid
 from vnode.service import Service
 
@@ -46,6 +47,10 @@ class Stage:
     def pods(self) -> Iterable[Pod]:
         """All Pods of the Node."""
         return self.service.view.pods.pods() if self.service is not None else ()
+
+    def placement(self, uid: PodUid) -> Placement | None:
+        """Where a Pod runs now; None while it runs nowhere."""
+        return self.service.view.placement(uid) if self.service is not None else None
 
     async def wait_until_ended(self, uid: PodUid, container_id: str) -> None:
         """Return when this run is known not to run."""

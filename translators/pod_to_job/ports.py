@@ -97,6 +97,18 @@ def network(pod: Pod, settings: Annotations, drivers: Mapping[str, str]) -> Netw
     )
 
 
+def labels(pod: Pod, settings: Annotations) -> dict[int, str]:
+    """Which label of the group's network each declared TCP port of a container has.
+
+    Raises:
+        Refused: for contradictory settings of ports.
+    """
+    taken: set[str] = set()
+    labelled = [(one, _label(one, taken)) for one in _declared(pod, settings)]
+    tcp = [(one.port.container_port, label) for one, label in labelled if one.port.protocol in {"TCP", ""}]
+    return dict(reversed(tcp))
+
+
 def hostname(pod: Pod) -> str:
     """The name that a Pod's containers call their host, as a kubelet shortens it."""
     return (pod.spec.hostname or pod.metadata.name)[:_LONGEST_HOSTNAME].rstrip("-.")

@@ -6,8 +6,10 @@ from aiohttp.typedefs import Handler, Middleware
 from vnode.kubelet.health import Introspection
 from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
+from vnode.kubelet.port_forward import PortForward
 
 _POD = "/{namespace}/{pod}"
+_POD_BY_UID = _POD + "/{uid}"
 _CONTAINER = _POD + "/{container}"
 _CONTAINER_BY_UID = _POD + "/{uid}/{container}"
 
@@ -17,8 +19,6 @@ _MISSING = (
     ("/exec" + _CONTAINER_BY_UID, "kubectl exec"),
     ("/attach" + _CONTAINER, "kubectl attach"),
     ("/attach" + _CONTAINER_BY_UID, "kubectl attach"),
-    ("/portForward" + _POD, "kubectl port-forward"),
-    ("/portForward" + _POD + "/{uid}", "kubectl port-forward"),
     ("/run" + _CONTAINER, "running a command in a container"),
     ("/run" + _CONTAINER_BY_UID, "running a command in a container"),
     ("/stats/summary", "the summary of statistics"),
@@ -27,7 +27,12 @@ _MISSING = (
 
 
 def build_application(
-    gate: Middleware, *behind: Middleware, logs: ContainerLogs, pods: PodLists, introspection: Introspection
+    gate: Middleware,
+    *behind: Middleware,
+    logs: ContainerLogs,
+    port_forward: PortForward,
+    pods: PodLists,
+    introspection: Introspection,
 ) -> web.Application:
     """The whole API; `behind` are middlewares for those whom the gate lets through."""
     application = web.Application(middlewares=[_plain_errors, gate, *behind])
@@ -44,6 +49,13 @@ def build_application(
     )
     for path, handler in answers:
         application.router.add_get(path, handler, allow_head=False)
+    upgrades: tuple[tuple[str, Handler], ...] = (
+        ("/portForward" + _POD, port_forward.handle),
+        ("/portForward" + _POD_BY_UID, port_forward.handle),
+    )
+    for path, handler in upgrades:
+        application.router.add_get(path, handler, allow_head=False)
+        application.router.add_post(path, handler)
     for path, subject in _MISSING:
         application.router.add_route("*", path, _missing(subject))
     return application

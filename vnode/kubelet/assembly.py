@@ -12,19 +12,24 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
+from translators.port_addresses import Placement
+from translators.records.pods import PodUid
 from vnode.kube.api import Watches
 from vnode.kubelet.application import build_application
 from vnode.kubelet.authentication import Authenticator
 from vnode.kubelet.authorization import Authorizer
 from vnode.kubelet.certificate import FileCertificate, SelfSignedCertificate, ServingCertificate
 from vnode.kubelet.client_authority import ClusterAuthority, FileAuthority
+from vnode.kubelet.dialing import DirectDialer
 from vnode.kubelet.directory import PodDirectory
+from vnode.kubelet.forward_session import ForwardedConnectionsOpener
 from vnode.kubelet.gate import gate
 from vnode.kubelet.health import Introspection
 from vnode.kubelet.log_slots import LogSlots
 from vnode.kubelet.log_source import SETTLED_AFTER, NomadLogSources, RunEnds
 from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
+from vnode.kubelet.port_forward import PortForward
 from vnode.kubelet.server import KubeletServer, serve
 from vnode.kubelet.standby import only_while_leading
 from vnode.kubelet.tls import TlsSource
@@ -41,10 +46,17 @@ class KubeletSettings:
     certificate: Path | None = None
     key: Path | None = None
     client_ca_file: Path | None = None
+    default_driver: str
+    routable_allocations: bool = False
+    streaming_idle_limit: float
 
 
 class Present(PodDirectory, RunEnds, Protocol):
     """What is known of the Pods now, or why nothing is."""
+
+    def placement(self, uid: PodUid) -> Placement | None:
+        """Where a Pod runs now; None while it runs nowhere."""
+        ...
 
     def standby(self) -> str:
         """Why nothing about Pods can be said here, as a sentence; empty where it can."""
@@ -92,6 +104,7 @@ async def kubelet_api(
         gate(Authenticator(kubernetes, time.monotonic), Authorizer(kubernetes, settings.node, time.monotonic)),
         only_while_leading(present.standby),
         logs=ContainerLogs(present, sources, LogSlots(), _now),
+        port_forward=_port_forward(settings, present),
         pods=PodLists(present),
         introspection=Introspection(
             registry=registry, configuration={"port": settings.port}, trouble=present.not_ready
@@ -101,6 +114,13 @@ async def kubelet_api(
     tls = TlsSource(_certificate(settings), authority)
     async with serve(application, tls, host=settings.address, port=settings.port) as server:
         yield KubeletApi(server, authority)
+
+
+def _port_forward(settings: KubeletSettings, present: Present) -> PortForward:
+    dialer = DirectDialer(
+        present.placement, default_driver=settings.default_driver, routable=settings.routable_allocations
+    )
+    return PortForward(present, ForwardedConnectionsOpener(settings.streaming_idle_limit), dialer)
 
 
 def _certificate(settings: KubeletSettings) -> ServingCertificate:

@@ -41,6 +41,10 @@ class ForwardedConnection(ByteStream, Protocol):
         """Tell the client why there is no connection, and end it."""
         ...
 
+    async def close(self) -> None:
+        """End it in both directions; the second time nothing happens."""
+        ...
+
 
 class ForwardedConnections(Protocol):
     """All that one client asks for, one after the other, for as long as it stays."""
@@ -55,7 +59,8 @@ class ForwardedConnections(Protocol):
         ...
 
 
-#: Upgrades a request, as `OpenCommandStreams`.
+#: Upgrades a request and holds the connection for the length of the block. Raises UpgradeRefused on entry, before
+#: anything was sent. A client that leaves cancels the block, which then ends as if it had come to its end.
 OpenForwardedConnections = Callable[[web.Request], AbstractAsyncContextManager[ForwardedConnections]]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from translators.identity import JobIdentity
 from translators.material import NOTHING
+from translators.port_addresses import Placement
 from translators.records.allocations import GONE, Allocation
 from translators.records.jobs import JobId
 from translators.records.pods import Pod, PodUid
@@ -83,6 +84,13 @@ class View:
             memory=memory,
             owner_history=self.owner_history(pod, memory.refusal.reason if memory.refusal else ""),
         )
+
+    def placement(self, uid: PodUid) -> Placement | None:
+        """Where a Pod runs now; None while it has no allocation that could run it."""
+        allocation = next((one for one in reversed(self._allocations(uid)) if not one.is_terminal), None)
+        if allocation is None:
+            return None
+        return Placement(allocation=allocation, host_ip=self.clients.address(allocation.node_id))
 
     def remember(self, uid: PodUid, **changes: Any) -> None:
         """Note something that we did or met with a Pod, see `Memory`."""

@@ -144,10 +144,12 @@ class Bed:
         return done
 
     @contextlib.contextmanager
-    def kubectl_process(self, *arguments: str, version: str | None = None) -> Iterator[subprocess.Popen[str]]:
+    def kubectl_process(
+        self, *arguments: str, version: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
         """Run kubectl, as administrator, beside the block; at its end it is killed if it has not ended by itself."""
         command = (str(kubectls.kubectl(version)), *arguments)
-        environment = self._environment({"KUBECONFIG": str(self.admin_kubeconfig)})
+        environment = self._environment({"KUBECONFIG": str(self.admin_kubeconfig), **(environment or {})})
         with subprocess.Popen(
             command,
             env=environment,

@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -28,6 +28,8 @@ from vnode.kubelet.authentication import Authenticator
 from vnode.kubelet.authorization import Authorizer
 from vnode.kubelet.certificate import Certificate
 from vnode.kubelet.directory import Extent, Segment
+from vnode.kubelet.forward_session import ForwardedConnectionsOpener
+from vnode.kubelet.forwarded_connections import ByteStream, Dialer, PortUnreachable
 from vnode.kubelet.gate import gate
 from vnode.kubelet.health import Introspection
 from vnode.kubelet.log_options import Stream
@@ -35,6 +37,7 @@ from vnode.kubelet.log_slots import LogSlots
 from vnode.kubelet.log_target import ContainerRun
 from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
+from vnode.kubelet.port_forward import PortForward
 from vnode.kubelet.server import KubeletServer, serve
 from vnode.kubelet.tls import TlsSource
 
@@ -205,6 +208,13 @@ class Authority:
         return self.pem
 
 
+class Unreachable:
+    """A `Dialer` to nowhere."""
+
+    def dial(self, pod: Pod, port: int) -> AbstractAsyncContextManager[ByteStream]:
+        raise PortUnreachable(f"{pod.metadata.name} has no port {port}")
+
+
 def pem(authority: trustme.CA) -> str:
     return authority.cert_pem.bytes().decode()
 
@@ -276,6 +286,7 @@ async def running_api(
     serving: trustme.CA,
     clients: trustme.CA,
     slots: int = 40,
+    dialer: Dialer | None = None,
     now: Callable[[], datetime] = lambda: NOW,
     refreshed_every: float = 3600,
 ) -> AsyncIterator[Api]:
@@ -291,6 +302,7 @@ async def running_api(
     application = build_application(
         gate(Authenticator(kubernetes, lambda: clock[0]), Authorizer(kubernetes, "nomad", lambda: clock[0])),
         logs=ContainerLogs(everything, everything, LogSlots(slots), now),
+        port_forward=PortForward(everything, ForwardedConnectionsOpener(), dialer or Unreachable()),
         pods=PodLists(everything),
         introspection=Introspection(
             registry=registry, configuration={"kind": "KubeletConfiguration"}, trouble=lambda: trouble[0]

@@ -130,7 +130,7 @@ async def test_running_commands_needs_create_even_for_a_get(api: Api, path: str)
     assert (await api.text(path, token="alices"))[0] == 403
     api.clock[0] = 10.0
     api.kubernetes.rights = {("alice", "create", "proxy")}
-    assert (await api.text(path, token="alices"))[0] == 501
+    assert (await api.text(path, token="alices"))[0] not in {401, 403}
 
 
 async def test_a_method_without_a_verb_is_allowed_nobody(api: Api) -> None:

@@ -80,7 +80,6 @@ async def test_a_node_without_pods_lists_none(api: Api) -> None:
         ("POST", "/exec/default/shop/web", "kubectl exec"),
         ("GET", "/exec/default/shop/uid/web", "kubectl exec"),
         ("POST", "/attach/default/shop/web", "kubectl attach"),
-        ("POST", "/portForward/default/shop", "kubectl port-forward"),
         ("POST", "/run/default/shop/web", "running a command"),
         ("GET", "/stats/summary", "statistics"),
         ("GET", "/metrics/resource", "kubectl top"),
