@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 from translators.port_addresses import Endpoint
 from vnode.kubelet.forwarded_connections import ConnectionReset, PortUnreachable
@@ -51,9 +52,8 @@ class TcpStream(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by the transport."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        """Called by the transport, which need not be asyncio's own: uvloop's is no subclass."""
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Called by the transport."""

@@ -17,6 +17,11 @@ class SizeReader:
         self._text = ""
         self._broken = False
 
+    @property
+    def kept(self) -> int:
+        """Characters that wait for their rest."""
+        return len(self._text)
+
     def read(self, data: bytes) -> list[TerminalSize]:
         """The sizes that these bytes complete."""
         sizes: list[TerminalSize] = []

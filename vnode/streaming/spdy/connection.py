@@ -86,6 +86,11 @@ class SpdyConnection:
         state = self._streams.get(stream_id)
         return state is not None and state.local is Half.OPEN
 
+    def awaits_answer(self, stream_id: int) -> bool:
+        """Whether a stream was neither accepted nor refused yet."""
+        state = self._streams.get(stream_id)
+        return state is not None and state.local is Half.UNANSWERED
+
     def reply(self, stream_id: int) -> None:
         """Accept a stream."""
         self._state(stream_id).send(Act.REPLY)
