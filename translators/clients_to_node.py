@@ -50,7 +50,8 @@ class NodeFacts:
     `mhz_per_core` is the factor by which jobs turn CPU into MHz, see `min_mhz_per_core`. `reachable` says that
     Nomad's API answers, `unreachable_reason` and `unreachable_message` why it does not; until it was `asked` at all,
     the Node says what it said before. `previous` is what the API holds. `not_ready` is a message when the Node is to
-    be called broken whatever Nomad says, as an administrator may wish after a long outage.
+    be called broken whatever Nomad says, as an administrator may wish after a long outage. `declared_features` are
+    those of a kubelet that the API server may make use of, in alphabetical order.
     """
 
     name: str
@@ -66,6 +67,7 @@ class NodeFacts:
     not_ready: str = ""
     pods_per_client: int = DEFAULT_PODS_PER_CLIENT
     previous: NodeStatus | None = None
+    declared_features: tuple[str, ...] = ()
 
 
 def min_mhz_per_core(clients: Iterable[Client]) -> float | None:
@@ -102,6 +104,7 @@ def node_status(clients: Sequence[Client], reserved: Reserved, facts: NodeFacts,
         addresses=_addresses(facts),
         daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=facts.kubelet_port)),
         node_info=info,
+        declared_features=facts.declared_features,
     )
 
 

@@ -327,6 +327,7 @@ def _virtual_node(settings: Settings) -> VirtualNode:
         datacenters=settings.datacenters,
         node_pool=settings.node_pool,
         zone=settings.zone,
+        websocket_streaming=settings.websocket_streaming,
         taints=(PROVIDER_TAINT,) if settings.taint else (),
     )
 

@@ -105,6 +105,10 @@ class Settings(BaseSettings):
     client_ca_file: Path | None = Field(
         None, description="CA of the API server's client certificate (default: the cluster's own)."
     )
+    websocket_streaming: bool = Field(
+        default=True,
+        description="API servers from 1.36 on hand WebSockets on to this Node instead of translating them.",
+    )
     streaming_idle_limit: PositiveFloat = Field(
         4 * 60 * 60, description="Seconds without a byte after which exec, attach and port-forward end."
     )

@@ -93,6 +93,7 @@ class NodeStatus:
     addresses: Many[NodeAddress] = ()
     daemon_endpoints: NodeDaemonEndpoints = field(default_factory=NodeDaemonEndpoints)
     node_info: NodeSystemInfo = field(default_factory=NodeSystemInfo)
+    declared_features: Many[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)

@@ -55,6 +55,7 @@ class Description:
             unreachable_message=self.link.problem,
             pods_per_client=self.pods_per_client,
             previous=held,
+            declared_features=self.node.declared_features,
         )
         return node_status(clients, self._reserved(clients), facts, now)
 

@@ -49,12 +49,19 @@ def differs(desired: NodeStatus, observed: NodeStatus, sent: NodeStatus | None) 
         or desired.addresses != observed.addresses
         or desired.daemon_endpoints != observed.daemon_endpoints
         or desired.node_info != observed.node_info
+        or _lacks_features(desired, observed, sent)
     )
 
 
 def nomad_is_unreachable(status: NodeStatus) -> bool:
     """Whether the status says so by its condition, which the taint follows."""
     return any(condition.type == NOMAD_REACHABLE and condition.status == "False" for condition in status.conditions)
+
+
+def _lacks_features(desired: NodeStatus, observed: NodeStatus, sent: NodeStatus | None) -> bool:
+    """Whether the API was not told yet; one that does not know the field drops it, and is not told again and again."""
+    told = sent is not None and sent.declared_features == desired.declared_features
+    return not told and desired.declared_features != observed.declared_features
 
 
 def _judgements(status: NodeStatus) -> dict[str, tuple[str, str, str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from translators.clients_to_node import PROVIDER_TAINT
 from translators.records.nodes import Taint
 
+_WEBSOCKETS = "ExtendWebSocketsToKubelet"
 _ZONE_LABEL = "topology.kubernetes.io/zone"
 
 
@@ -15,7 +16,9 @@ class VirtualNode:
 
     `address` and `port` are where its kubelet API answers. `zone`, if set, overrules the zone that follows from region
     and node pool; never put a virtual Node into a zone of real ones, for the controller manager stops evictions in a
-    zone most of whose Nodes are down. `labels` and `annotations` come on top of those that every virtual Node has.
+    zone most of whose Nodes are down. With `websocket_streaming` the API server hands WebSockets of exec, attach and
+    port-forward on instead of translating them to SPDY. `labels` and `annotations` come on top of those that every
+    virtual Node has.
     """
 
     name: str
@@ -26,8 +29,17 @@ class VirtualNode:
     node_pool: str = "default"
     zone: str = ""
     taints: tuple[Taint, ...] = (PROVIDER_TAINT,)
+    websocket_streaming: bool = True
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def declared_features(self) -> tuple[str, ...]:
+        """What of a kubelet's optional features an API server may make use of (KEP-5328, KEP-4006).
+
+        One that does not know a feature, or the field, leaves it out.
+        """
+        return (_WEBSOCKETS,) if self.websocket_streaming else ()
 
     @property
     def provider_id(self) -> str:

@@ -44,6 +44,14 @@ def test_what_is_ours_and_other_is_a_difference(observed: NodeStatus) -> None:
     assert differs(HELD, observed, None)
 
 
+def test_features_are_declared_once_to_an_api_that_drops_them() -> None:
+    declares = replace(HELD, declared_features=("ExtendWebSocketsToKubelet",))
+    assert differs(declares, HELD, HELD)
+    assert not differs(declares, HELD, declares)
+    assert differs(HELD, declares, declares)
+    assert status_patch(HELD, "n1", declares)["status"]["declaredFeatures"] == []
+
+
 def test_a_resource_that_vanished_is_removed_by_name_once() -> None:
     before = replace(HELD, capacity={**HELD.capacity, "example.com/gpu": "1"})
     assert differs(HELD, before, before)

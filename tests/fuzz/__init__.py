@@ -1,0 +1,1 @@
+"""Fuzzing of the streaming codecs: `scripts/fuzz`."""
