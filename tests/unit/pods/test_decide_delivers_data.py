@@ -192,7 +192,8 @@ def test_a_deleted_pod_leaves_the_api_after_its_data() -> None:
 
 def test_the_data_of_a_job_that_somebody_purged_goes_with_its_pod() -> None:
     subject = of_secret(status=RUNNING, deleted_with_grace=30)
-    assert names(decided(observation(subject, memory=Memory(delivered="s1"))))[0] == "Withdraw"
+    gone = observation(subject, memory=Memory(delivered="s1"), confirmed=True)
+    assert names(decided(gone))[0] == "Withdraw"
 
 
 def test_an_orphan_is_removed_after_its_data() -> None:
