@@ -128,11 +128,6 @@ def node_labels(name: str, region: str, node_pool: str, clients: Sequence[Client
     }
 
 
-def node_taints(*, reachable: bool, provider: bool = True) -> tuple[Taint, ...]:
-    """The taints that are ours: the one that keeps other Pods away, and the one of an outage of Nomad."""
-    return ((PROVIDER_TAINT,) if provider else ()) + (() if reachable else (UNREACHABLE_TAINT,))
-
-
 def _resources(
     clients: Sequence[Client], reserved: Reserved, facts: NodeFacts
 ) -> tuple[dict[str, str], dict[str, str]]:

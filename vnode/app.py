@@ -28,6 +28,7 @@ from vnode.leadership.leadership import Leadership
 from vnode.leadership.term import Term
 from vnode.metrics import Metrics
 from vnode.monitoring import monitoring
+from vnode.nomad.client import NomadClient
 from vnode.nomad.logs import NomadLogs
 from vnode.nomad.transport import Transport
 from vnode.observing import WHY
@@ -120,7 +121,14 @@ async def _servers(
             await stack.enter_async_context(monitoring(settings.metrics_port, metrics.registry, stage.not_ready))
             if not settings.observe:
                 server = await stack.enter_async_context(
-                    kubelet_api(_kubelet(settings), kubernetes.unfenced, stage, NomadLogs(transport), metrics.registry)
+                    kubelet_api(
+                        _kubelet(settings),
+                        kubernetes.unfenced,
+                        stage,
+                        NomadLogs(transport),
+                        NomadClient(transport),
+                        metrics.registry,
+                    )
                 )
         except OSError as error:
             raise StartError(f"the kubelet API cannot be served: {error}") from error

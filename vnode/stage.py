@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from translators.port_addresses import Placement
+from translators.records.allocations import Client
 from translators.records.pods import Pod, PodUid
 from vnode.service import Service
 
@@ -51,6 +52,10 @@ class Stage:
     def placement(self, uid: PodUid) -> Placement | None:
         """Where a Pod runs now; None while it runs nowhere."""
         return self.service.view.placement(uid) if self.service is not None else None
+
+    def clients(self) -> Iterable[Client]:
+        """The Nomad clients that the Node stands for."""
+        return self.service.view.clients if self.service is not None else ()
 
     async def wait_until_ended(self, uid: PodUid, container_id: str) -> None:
         """Return when this run is known not to run."""

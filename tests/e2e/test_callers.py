@@ -104,20 +104,36 @@ def test_a_user_without_rights_by_certificate(bed: Bed, vnode: VnodeProcess, tar
         _learns_nothing(api, target, 403)
 
 
+_OPENED = {
+    "metrics": {"/metrics", "/metrics/resource", "/metrics/cadvisor"},
+    "stats": {"/stats/summary"},
+    "pods": {"/pods", "/runningpods/"},
+    "healthz": {"/healthz"},
+    "configz": {"/configz"},
+}
+
+
+@pytest.mark.parametrize("right", _OPENED)
 def test_a_right_opens_what_it_names_and_nothing_else(
-    bed: Bed, vnode: VnodeProcess, target: Target, account: str
+    bed: Bed, vnode: VnodeProcess, target: Target, right: str
 ) -> None:
-    user = f"system:serviceaccount:{target.namespace.name}:stranger"
-    bed.kubectl("create", "clusterrole", "reads-metrics", "--verb=get", "--resource=nodes/metrics")
-    bed.kubectl("create", "clusterrolebinding", "reads-metrics", "--clusterrole=reads-metrics", f"--user={user}")
+    """Each by somebody of its own, for an answer is believed for a while."""
+    name = f"reads-{right}"
+    user = f"system:serviceaccount:{target.namespace.name}:{name}"
+    bed.kubectl("create", "serviceaccount", name, f"--namespace={target.namespace.name}")
+    bed.kubectl("create", "clusterrole", name, "--verb=get", f"--resource=nodes/{right}")
+    bed.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--user={user}")
+    token = bed.kubectl("create", "token", name, f"--namespace={target.namespace.name}").stdout.strip()
+    may = ("auth", "can-i", "get", "nodes", f"--subresource={right}", f"--as={user}")
+    wait_until("the new right", lambda: bed.kubectl(*may, check=False).returncode == 0, within=SOON)
     try:
-        with kubelet_api.client(bed, vnode, token=account) as api:
-            # An answer is believed for ten seconds, the refusal of another test as well.
-            wait_until("the new right", lambda: api.get("/metrics").status_code == 200, within=SOON)
-            assert api.get(target.log).status_code == 403
-            assert api.get("/pods").status_code == 403
+        with kubelet_api.client(bed, vnode, token=token) as api:
+            paths = {*(path for opened in _OPENED.values() for path in opened), target.log, "/nothing"}
+            answers = {path: api.get(path).status_code for path in paths}
+            assert {path for path, status in answers.items() if status == 200} == _OPENED[right]
+            assert {status for path, status in answers.items() if path not in _OPENED[right]} == {403}
     finally:
-        bed.kubectl("delete", "clusterrolebinding/reads-metrics", "clusterrole/reads-metrics")
+        bed.kubectl("delete", f"clusterrolebinding/{name}", f"clusterrole/{name}")
 
 
 def test_the_api_server_is_let_in(bed: Bed, vnode: VnodeProcess, target: Target) -> None:

@@ -148,10 +148,10 @@ def judge_version(git_version: str) -> Finding:
 def needed_rights(settings: Settings) -> list[rights.Right]:
     """The rights that a run with these settings uses."""
     unused = {
-        rights.CLUSTER_IDENTITY: bool(settings.cluster_id),
-        rights.CLIENT_AUTHORITY: settings.client_ca_file is not None,
+        *([rights.CLUSTER_IDENTITY] if settings.cluster_id else []),
+        *(rights.CLIENT_AUTHORITY if settings.client_ca_file is not None else []),
     }
-    needed = [right for right in rights.RIGHTS if right not in _ELECTION and not unused.get(right)]
+    needed = [right for right in rights.RIGHTS if right not in _ELECTION and right not in unused]
     return [*needed, *(rights.election(settings.leader_elect_namespace) if settings.leader_elect else ())]
 
 

@@ -61,7 +61,9 @@ def election(namespace: str) -> tuple[Right, ...]:
     return tuple(_on("coordination.k8s.io", "leases", *verbs, namespace=namespace))
 
 
-CLIENT_AUTHORITY = Right("", "configmaps", "get", "kube-system", "extension-apiserver-authentication")
+CLIENT_AUTHORITY = tuple(
+    _on("", "configmaps", "get", "list", "watch", namespace="kube-system", name="extension-apiserver-authentication")
+)
 CLUSTER_IDENTITY = Right("", "namespaces", "get", "", "kube-system")
 
 RIGHTS = (
@@ -74,7 +76,7 @@ RIGHTS = (
     *_on("authentication.k8s.io", "tokenreviews", "create"),
     *_on("authorization.k8s.io", "subjectaccessreviews", "create"),
     *_on("coordination.k8s.io", "leases", "get", "create", "update", namespace="kube-node-lease"),
-    CLIENT_AUTHORITY,
+    *CLIENT_AUTHORITY,
     *election("vnode"),
 )
 

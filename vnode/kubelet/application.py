@@ -7,6 +7,7 @@ from vnode.kubelet.health import Introspection
 from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
 from vnode.kubelet.port_forward import PortForward
+from vnode.kubelet.stats.handlers import Statistics
 
 _POD = "/{namespace}/{pod}"
 _POD_BY_UID = _POD + "/{uid}"
@@ -21,8 +22,6 @@ _MISSING = (
     ("/attach" + _CONTAINER_BY_UID, "kubectl attach"),
     ("/run" + _CONTAINER, "running a command in a container"),
     ("/run" + _CONTAINER_BY_UID, "running a command in a container"),
-    ("/stats/summary", "the summary of statistics"),
-    ("/metrics/resource", "resource metrics (kubectl top)"),
 )
 
 
@@ -33,6 +32,7 @@ def build_application(
     port_forward: PortForward,
     pods: PodLists,
     introspection: Introspection,
+    statistics: Statistics,
 ) -> web.Application:
     """The whole API; `behind` are middlewares for those whom the gate lets through."""
     application = web.Application(middlewares=[_plain_errors, gate, *behind])
@@ -46,6 +46,9 @@ def build_application(
         ("/healthz/syncloop", introspection.healthz),
         ("/configz", introspection.configz),
         ("/metrics", introspection.metrics),
+        ("/metrics/resource", statistics.resource),
+        ("/metrics/cadvisor", statistics.cadvisor),
+        ("/stats/summary", statistics.summary),
     )
     for path, handler in answers:
         application.router.add_get(path, handler, allow_head=False)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry
 
 from translators.port_addresses import Placement
+from translators.records.allocations import Client
 from translators.records.pods import PodUid
 from vnode.kube.api import Watches
 from vnode.kubelet.application import build_application
@@ -32,6 +33,8 @@ from vnode.kubelet.pods import PodLists
 from vnode.kubelet.port_forward import PortForward
 from vnode.kubelet.server import KubeletServer, serve
 from vnode.kubelet.standby import only_while_leading
+from vnode.kubelet.stats.handlers import Statistics
+from vnode.kubelet.stats.measurements import Measurements, UsageSource
 from vnode.kubelet.tls import TlsSource
 from vnode.nomad.logs import NomadLogs
 
@@ -60,6 +63,10 @@ class Present(PodDirectory, RunEnds, Protocol):
 
     def standby(self) -> str:
         """Why nothing about Pods can be said here, as a sentence; empty where it can."""
+        ...
+
+    def clients(self) -> Iterable[Client]:
+        """The Nomad clients that the Node stands for."""
         ...
 
     def not_ready(self) -> str:
@@ -96,6 +103,7 @@ async def kubelet_api(
     kubernetes: Watches,
     present: Present,
     logs: NomadLogs,
+    usage: UsageSource,
     registry: CollectorRegistry,
 ) -> AsyncIterator[KubeletApi]:
     """Serve the API while the context lasts; raises OSError when port or certificate cannot be had."""
@@ -108,6 +116,9 @@ async def kubelet_api(
         pods=PodLists(present),
         introspection=Introspection(
             registry=registry, configuration={"port": settings.port}, trouble=present.not_ready
+        ),
+        statistics=Statistics(
+            settings.node, Measurements(usage, present, present.clients, clock=time.monotonic, now=time.time_ns)
         ),
     )
     authority = _authority(settings, kubernetes)

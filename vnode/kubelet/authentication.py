@@ -14,9 +14,14 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass as record
 
 from translators.records.base import KUBERNETES, Many, Mapped, Text
-from vnode.kube.api import decode_as
+from vnode.kube.api import Requests, decode_as
 from vnode.kubelet.expiring_cache import ExpiringCache
-from vnode.kubelet.requests import ANSWERS_KEPT, ANSWERS_LAST, KubernetesRequests
+
+#: Seconds; a kubelet believes for two minutes. A token may be a person's, and a withdrawn one must not work on.
+TOKENS_LAST = 10.0
+
+#: Callers that are remembered; a few hundred bytes each.
+_KEPT = 1024
 
 _AUTHENTICATED = "system:authenticated"
 
@@ -81,9 +86,9 @@ def bearer_token(authorization: str | None) -> str:
 class Authenticator:
     """Finds the caller; asks TokenReview for tokens and believes an answer for ten seconds."""
 
-    def __init__(self, kubernetes: KubernetesRequests, clock: Callable[[], float]) -> None:
+    def __init__(self, kubernetes: Requests, clock: Callable[[], float]) -> None:
         self._kubernetes = kubernetes
-        self._answers = ExpiringCache[bytes, _Answer](lifetime=ANSWERS_LAST, size=ANSWERS_KEPT, clock=clock)
+        self._answers = ExpiringCache[bytes, _Answer](size=_KEPT, clock=clock)
 
     async def authenticate(self, certificate: Mapping[str, Any] | None, authorization: str | None) -> Caller | None:
         """The caller, or None for nobody we know. Raises vnode.errors when a token cannot be reviewed."""
@@ -96,7 +101,7 @@ class Authenticator:
         answer = self._answers.get(key)
         if answer is None:
             answer = _Answer(await self._review(token))
-            self._answers.put(key, answer)
+            self._answers.put(key, answer, TOKENS_LAST)
         return answer.caller
 
     async def _review(self, token: str) -> Caller | None:

@@ -9,10 +9,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vnode.kube.api import decode_object
+from vnode.kube.api import Requests, decode_object
 from vnode.kubelet.authentication import Caller
 from vnode.kubelet.expiring_cache import ExpiringCache
-from vnode.kubelet.requests import ANSWERS_KEPT, ANSWERS_LAST, KubernetesRequests
+
+#: Seconds, a kubelet's (authorization.webhook in pkg/kubelet/apis/config/v1beta1/defaults.go): a right that was
+#: withdrawn works that much longer at most, one that was given works after that at the latest.
+ALLOWED_LASTS, REFUSED_LASTS = 300.0, 30.0
+
+#: Callers times subresources; a few hundred bytes each.
+_KEPT = 1024
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _RUNS_COMMANDS = {"exec", "attach", "run", "portForward"}
@@ -47,14 +53,12 @@ def needed_access(method: str, path: str) -> Access:
 
 
 class Authorizer:
-    """Asks the API server, and believes its answer for ten seconds."""
+    """Asks the API server, and believes its answers for as long as a kubelet does."""
 
-    def __init__(self, kubernetes: KubernetesRequests, node: str, clock: Callable[[], float]) -> None:
+    def __init__(self, kubernetes: Requests, node: str, clock: Callable[[], float]) -> None:
         self._kubernetes = kubernetes
         self._node = node
-        self._answers = ExpiringCache[tuple[Caller, str, str], bool](
-            lifetime=ANSWERS_LAST, size=ANSWERS_KEPT, clock=clock
-        )
+        self._answers = ExpiringCache[tuple[Caller, str, str], bool](size=_KEPT, clock=clock)
 
     async def allows(self, caller: Caller, access: Access) -> bool:
         """Whether the caller has one of the rights. Raises vnode.errors when that cannot be asked."""
@@ -70,7 +74,7 @@ class Authorizer:
         answer = self._answers.get(key)
         if answer is None:
             answer = await self._review(caller, verb, subresource)
-            self._answers.put(key, answer)
+            self._answers.put(key, answer, ALLOWED_LASTS if answer else REFUSED_LASTS)
         return answer
 
     async def _review(self, caller: Caller, verb: str, subresource: str) -> bool:

@@ -9,10 +9,9 @@ V = TypeVar("V")
 
 
 class ExpiringCache(Generic[K, V]):
-    """Holds at most `size` values, each for `lifetime` seconds of the monotonic `clock`; the oldest go first."""
+    """Holds at most `size` values, each for as long as it is said to; the oldest go first. `clock` is monotonic."""
 
-    def __init__(self, *, lifetime: float, size: int, clock: Callable[[], float]) -> None:
-        self._lifetime = lifetime
+    def __init__(self, *, size: int, clock: Callable[[], float]) -> None:
         self._size = size
         self._clock = clock
         self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
@@ -31,9 +30,9 @@ class ExpiringCache(Generic[K, V]):
             return None
         return value
 
-    def put(self, key: K, value: V) -> None:
-        """Remember a value from now on."""
+    def put(self, key: K, value: V, lifetime: float) -> None:
+        """Remember a value for `lifetime` seconds from now on."""
         self._entries.pop(key, None)
-        self._entries[key] = (self._clock() + self._lifetime, value)
+        self._entries[key] = (self._clock() + lifetime, value)
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)

@@ -1,11 +1,12 @@
 """What a replica that stands by answers: about itself all, about Pods that another one knows them."""
 
+import re
 from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-_ABOUT_ITSELF = ("/healthz", "/metrics", "/configz")
+_ABOUT_ITSELF = re.compile(r"/healthz(/.*)?|/metrics|/configz")
 
 
 def only_while_leading(standby: Callable[[], str]) -> Middleware:
@@ -14,7 +15,7 @@ def only_while_leading(standby: Callable[[], str]) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         reason = standby()
-        if reason and not request.path.startswith(_ABOUT_ITSELF):
+        if reason and not _ABOUT_ITSELF.fullmatch(request.path):
             return web.Response(status=503, text=reason)
         return await handler(request)
 

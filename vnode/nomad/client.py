@@ -24,6 +24,7 @@ from vnode.nomad.records import (
     Submission,
 )
 from vnode.nomad.transport import Transport
+from vnode.nomad.usage import AllocationUsage, ClientUsage
 
 T = TypeVar("T")
 
@@ -46,6 +47,8 @@ _OPERATOR_SCHEDULER = TypeAdapter(OperatorScheduler)
 _AGENT = TypeAdapter(Agent)
 _NAMESPACES = TypeAdapter(list[NamespaceStub])
 _FILES = TypeAdapter(list[FileInfo])
+_ALLOCATION_USAGE = TypeAdapter(AllocationUsage)
+_CLIENT_USAGE = TypeAdapter(ClientUsage)
 
 JOB_PREFIX = "vk-"
 
@@ -162,6 +165,14 @@ class NomadClient:
     async def list_files(self, allocation_id: str, path: str) -> list[FileInfo]:
         """A directory of an allocation, e.g. `alloc/logs`; raises NotFound when it or the allocation is gone."""
         return await self._get(_FILES, _path("client", "fs", "ls", allocation_id), "", {"path": path})
+
+    async def allocation_usage(self, allocation_id: str) -> AllocationUsage:
+        """What the tasks of an allocation use; raises NotFound when its client or the allocation is gone."""
+        return await self._get(_ALLOCATION_USAGE, _path("client", "allocation", allocation_id, "stats"), "")
+
+    async def client_usage(self, client_id: str) -> ClientUsage:
+        """What a client's host uses; raises NotFound when it cannot be reached."""
+        return await self._get(_CLIENT_USAGE, "/v1/client/stats", "", {"node_id": client_id})
 
     async def _deregister(self, namespace: str, job_id: str, *, purge: str) -> JobRegistration:
         query = {**self._query(namespace), "purge": purge}

@@ -80,6 +80,12 @@ TOOLS = (
     ),
     *CNI_PLUGINS,
     *(_kubernetes(name) for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")),
+    Tool(
+        "metrics-server",
+        "metrics-server",
+        "sigs.k8s.io/metrics-server/cmd/metrics-server",
+        "sigs.k8s.io/metrics-server",
+    ),
 )
 
 

@@ -183,8 +183,8 @@ class Nomad:
         with self.http(token=self.management_token, address=asked.address) as http:
             return str(http.get("/v1/status/leader").json())
 
-    def add_client(self, pool: str) -> Client:
-        """Configure and start one more client; `Client.wait_ready` waits for it."""
+    def add_client(self, pool: str, *, measures: bool = False) -> Client:
+        """Configure and start one more client; `Client.wait_ready` waits for it. With `measures` it knows usage."""
         index = self._added.total()
         if index >= MAX_CLIENTS:
             raise BedError(f"a bed has addresses and ports for {MAX_CLIENTS} clients in its life")
@@ -196,6 +196,7 @@ class Nomad:
             network.client_bridge(self.slot, index),
             self.slot.client_subnet(index),
             self.slot.dynamic_ports(index),
+            measures=measures,
         )
         configuration = nomad_configuration.client(
             name, pool, client.home, self._ports(), self.security, place, self._shared

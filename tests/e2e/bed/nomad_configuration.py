@@ -40,6 +40,8 @@ class ClientPlace:
     bridge: str
     bridge_subnet: str
     dynamic_ports: tuple[int, int]
+    #: Whether it measures its tasks, which costs a process table a second for each.
+    measures: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def client(
     first, last = place.dynamic_ports
     return {
         **_agent(name, home, ports, security, None if security is None else security.client),
+        "telemetry": {"publish_allocation_metrics": place.measures},
         "client": {
             "enabled": True,
             "node_pool": pool,

@@ -117,7 +117,7 @@ def test_a_refusal_is_of_the_credentials_and_silence_of_the_address(error: PeerE
     [
         ({}, set()),
         ({"cluster_id": "mine"}, {CLUSTER_IDENTITY}),
-        ({"client_ca_file": "/ca.crt"}, {CLIENT_AUTHORITY}),
+        ({"client_ca_file": "/ca.crt"}, set(CLIENT_AUTHORITY)),
         ({"leader_elect": False}, set(election("vnode"))),
     ],
 )

@@ -26,18 +26,21 @@ def granted() -> Iterator[Right]:
 
 
 def test_rights_in_kubernetes() -> None:
-    assert set(RIGHTS) - {CLIENT_AUTHORITY} == set(granted())
+    assert set(RIGHTS) - set(CLIENT_AUTHORITY) == set(granted())
     assert len(set(RIGHTS)) == len(RIGHTS)
 
 
-def test_the_one_right_that_a_role_of_the_cluster_grants() -> None:
+def test_the_rights_that_a_role_of_the_cluster_grants() -> None:
     borrowed = [
         (item["metadata"]["namespace"], item["roleRef"]["name"])
         for item in MANIFESTS
         if item["kind"] == "RoleBinding" and not item["roleRef"]["name"].startswith("vnode")
     ]
     assert borrowed == [("kube-system", "extension-apiserver-authentication-reader")]
-    assert (CLIENT_AUTHORITY.namespace, CLIENT_AUTHORITY.name) == ("kube-system", "extension-apiserver-authentication")
+    assert {(right.namespace, right.resource, right.name) for right in CLIENT_AUTHORITY} == {
+        ("kube-system", "configmaps", "extension-apiserver-authentication")
+    }
+    assert [right.verb for right in CLIENT_AUTHORITY] == ["get", "list", "watch"]
 
 
 def test_capabilities_in_nomad() -> None:
@@ -66,4 +69,4 @@ def test_a_right_reads_as_a_person_would_say_it() -> None:
     assert str(Right("coordination.k8s.io", "leases", "get", "kube-node-lease")) == (
         "get leases.coordination.k8s.io in kube-node-lease"
     )
-    assert str(CLIENT_AUTHORITY) == "get configmaps extension-apiserver-authentication in kube-system"
+    assert str(CLIENT_AUTHORITY[0]) == "get configmaps extension-apiserver-authentication in kube-system"

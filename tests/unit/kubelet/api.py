@@ -7,11 +7,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import aiohttp
 import trustme
 from prometheus_client import CollectorRegistry, Counter
 
+from translators.records.allocations import Client
 from translators.records.pods import (
     Container,
     ContainerState,
@@ -39,11 +41,16 @@ from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
 from vnode.kubelet.port_forward import PortForward
 from vnode.kubelet.server import KubeletServer, serve
+from vnode.kubelet.stats.handlers import Statistics
+from vnode.kubelet.stats.measurements import Measurements
 from vnode.kubelet.tls import TlsSource
+from vnode.nomad.usage import AllocationUsage, ClientUsage, CpuUsage, MemoryUsage, ResourceUsage, TaskUsage
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 OLD = datetime(2026, 11, 23, 11, 0, 0, tzinfo=UTC)
 WHOLE_RIGHT = "proxy"
+_NANOSECONDS = int(NOW.timestamp()) * 10**9
+T = TypeVar("T")
 
 
 def running_pod(name: str = "shop", container: str = "web") -> Pod:
@@ -77,6 +84,7 @@ class FakeKubernetes:
         query: Mapping[str, str] | None = None,  # noqa: ARG002 - the protocol's
         body: bytes | None = None,
         content_type: str = "application/json",  # noqa: ARG002 - the protocol's
+        within: float = 60.0,  # noqa: ARG002 - the protocol's
     ) -> bytes:
         await asyncio.sleep(0)
         if self.outage is not None:
@@ -183,6 +191,42 @@ class Everything:
         return self.logs[pod.metadata.name]
 
 
+def task_usage(seconds: float, percent: float, rss: int = 2**20) -> TaskUsage:
+    """What raw_exec measures, `seconds` after NOW."""
+    return TaskUsage(
+        resource_usage=ResourceUsage(
+            cpu_stats=CpuUsage(percent=percent, measured=("System Mode", "User Mode", "Percent")),
+            memory_stats=MemoryUsage(rss=rss, measured=("RSS", "Swap")),
+        ),
+        timestamp=int((NOW.timestamp() + seconds) * 1e9),
+    )
+
+
+@dataclass
+class FakeUsage:
+    """What is measured, by allocation and by client; a client's error is raised."""
+
+    allocations: dict[str, AllocationUsage] = field(default_factory=dict)
+    clients: dict[str, ClientUsage] = field(default_factory=dict)
+    outage: PeerError | None = None
+    asked: list[str] = field(default_factory=list)
+
+    async def allocation_usage(self, allocation_id: str) -> AllocationUsage:
+        return await self._answer(self.allocations, allocation_id)
+
+    async def client_usage(self, client_id: str) -> ClientUsage:
+        return await self._answer(self.clients, client_id)
+
+    async def _answer(self, table: dict[str, T], key: str) -> T:
+        self.asked.append(key)
+        await asyncio.sleep(0)
+        if self.outage is not None:
+            raise self.outage
+        if key not in table:
+            raise NotFound(f"no {key}")
+        return table[key]
+
+
 @dataclass
 class Serving:
     """A serving certificate that the test may replace."""
@@ -236,6 +280,7 @@ class Api:
     serving_authority: trustme.CA
     clock: list[float]
     trouble: list[str]
+    usage: FakeUsage
     stop: Callable[[], Awaitable[None]]
 
     @property
@@ -296,7 +341,7 @@ async def running_api(
         ("alice", verb, right) for verb in ("get", "create") for right in ("proxy", "metrics", "stats")
     }
     everything = Everything({"shop": running_pod()}, {"shop": FakeLog()})
-    clock, trouble = [0.0], [""]
+    clock, trouble, usage = [0.0], [""], FakeUsage()
     registry = CollectorRegistry()
     Counter("vnode_things", "Things.", registry=registry).inc()
     application = build_application(
@@ -306,6 +351,16 @@ async def running_api(
         pods=PodLists(everything),
         introspection=Introspection(
             registry=registry, configuration={"kind": "KubeletConfiguration"}, trouble=lambda: trouble[0]
+        ),
+        statistics=Statistics(
+            "nomad",
+            Measurements(
+                usage,
+                everything,
+                lambda: [Client(id="c1", status="ready")],
+                clock=lambda: clock[0],
+                now=lambda: _NANOSECONDS,
+            ),
         ),
     )
     certificate, authority = Serving(served_by(serving)), Authority(pem(clients))
@@ -318,7 +373,7 @@ async def running_api(
             refreshed_every=refreshed_every,
         )
         server = await stack.enter_async_context(serving_api)
-        yield Api(server, kubernetes, everything, certificate, authority, serving, clock, trouble, stack.aclose)
+        yield Api(server, kubernetes, everything, certificate, authority, serving, clock, trouble, usage, stack.aclose)
 
 
 OUTAGE = Unavailable("POST: connection refused")

@@ -89,7 +89,7 @@ async def test_a_certificate_of_another_authority_breaks_the_handshake(api: Api)
     assert api.kubernetes.asked == []
 
 
-async def test_answers_are_believed_for_ten_seconds(api: Api) -> None:
+async def test_tokens_are_believed_for_ten_seconds(api: Api) -> None:
     for _ in range(2):
         assert (await api.text(LOGS, token="alices"))[0] == 200
     assert len(api.kubernetes.asked) == 2
@@ -100,11 +100,20 @@ async def test_answers_are_believed_for_ten_seconds(api: Api) -> None:
     assert (await api.text(LOGS, token="alices"))[0] == 401
 
 
-async def test_a_withdrawn_right_ends_after_ten_seconds(api: Api) -> None:
+@pytest.mark.parametrize(("second", "status"), [(299.9, 200), (300.0, 403)])
+async def test_a_right_is_believed_for_five_minutes(api: Api, second: float, status: int) -> None:
     assert (await api.text(LOGS, token="alices"))[0] == 200
     api.kubernetes.rights.clear()
-    api.clock[0] = 10.0
-    assert (await api.text(LOGS, token="alices"))[0] == 403
+    api.clock[0] = second
+    assert (await api.text(LOGS, token="alices"))[0] == status
+
+
+@pytest.mark.parametrize(("second", "status"), [(29.9, 403), (30.0, 200)])
+async def test_a_refusal_is_believed_for_half_a_minute(api: Api, second: float, status: int) -> None:
+    assert (await api.text(LOGS, token="bobs"))[0] == 403
+    api.kubernetes.rights.add(("bob", "get", "proxy"))
+    api.clock[0] = second
+    assert (await api.text(LOGS, token="bobs"))[0] == status
 
 
 async def test_while_tokens_cannot_be_reviewed_nobody_is_let_in(api: Api) -> None:
@@ -128,7 +137,7 @@ async def test_while_rights_cannot_be_reviewed_nobody_is_let_in(api: Api, client
 async def test_running_commands_needs_create_even_for_a_get(api: Api, path: str) -> None:
     api.kubernetes.rights = {("alice", "get", "proxy")}
     assert (await api.text(path, token="alices"))[0] == 403
-    api.clock[0] = 10.0
+    api.clock[0] = 30.0
     api.kubernetes.rights = {("alice", "create", "proxy")}
     assert (await api.text(path, token="alices"))[0] not in {401, 403}
 
@@ -138,10 +147,29 @@ async def test_a_method_without_a_verb_is_allowed_nobody(api: Api) -> None:
     assert [review["kind"] for review in api.kubernetes.asked] == ["TokenReview"]
 
 
-async def test_a_fine_grained_right_suffices(api: Api) -> None:
-    api.kubernetes.rights = {("bob", "get", "healthz")}
-    assert (await api.text("/healthz", token="bobs"))[0] == 200
-    assert (await api.text("/pods", token="bobs"))[0] == 403
+_FINE = {
+    "/pods": "pods",
+    "/runningpods/": "pods",
+    "/healthz": "healthz",
+    "/configz": "configz",
+    "/metrics": "metrics",
+    "/metrics/resource": "metrics",
+    "/metrics/cadvisor": "metrics",
+    "/stats/summary": "stats",
+}
+
+
+@pytest.mark.parametrize("right", sorted(set(_FINE.values())))
+async def test_a_fine_grained_right_opens_what_it_names(api: Api, right: str) -> None:
+    api.kubernetes.rights = {("bob", "get", right)}
+    opened = {path for path in _FINE if (await api.text(path, token="bobs"))[0] == 200}
+    assert opened == {path for path, needed in _FINE.items() if needed == right}
+
+
+async def test_the_right_to_proxy_stands_in_for_the_fine_ones_but_not_for_statistics(api: Api) -> None:
+    api.kubernetes.rights = {("bob", "get", "proxy")}
+    opened = {path for path in _FINE if (await api.text(path, token="bobs"))[0] == 200}
+    assert opened == {"/pods", "/runningpods/", "/healthz", "/configz"}
 
 
 async def test_the_client_authority_can_be_replaced(api: Api, client_authority: trustme.CA) -> None:

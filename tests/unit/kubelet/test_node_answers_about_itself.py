@@ -81,8 +81,6 @@ async def test_a_node_without_pods_lists_none(api: Api) -> None:
         ("GET", "/exec/default/shop/uid/web", "kubectl exec"),
         ("POST", "/attach/default/shop/web", "kubectl attach"),
         ("POST", "/run/default/shop/web", "running a command"),
-        ("GET", "/stats/summary", "statistics"),
-        ("GET", "/metrics/resource", "kubectl top"),
     ],
 )
 async def test_what_is_not_supported_yet_says_so(api: Api, method: str, path: str, subject: str) -> None:

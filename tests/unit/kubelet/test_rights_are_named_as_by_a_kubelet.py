@@ -81,16 +81,16 @@ def test_a_bearer_token_is_found(header: str | None, token: str) -> None:
 
 
 def test_a_cache_is_bounded_and_drops_the_oldest() -> None:
-    cache = ExpiringCache[str, int](lifetime=10, size=2, clock=lambda: 0)
+    cache = ExpiringCache[str, int](size=2, clock=lambda: 0)
     for value, key in enumerate("abac"):
-        cache.put(key, value)
+        cache.put(key, value, 10)
     assert (len(cache), cache.get("a"), cache.get("b"), cache.get("c")) == (2, 2, None, 3)
 
 
 def test_a_cached_value_expires() -> None:
     times = [0.0]
-    cache = ExpiringCache[str, int](lifetime=10, size=2, clock=lambda: times[0])
-    cache.put("a", 1)
+    cache = ExpiringCache[str, int](size=2, clock=lambda: times[0])
+    cache.put("a", 1, 10)
     times[0] = 9.9
     assert cache.get("a") == 1
     times[0] = 10.0

@@ -21,6 +21,7 @@ class Answering:
         query: Mapping[str, str] | None = None,  # noqa: ARG002 - the protocol's
         body: bytes | None = None,
         content_type: str = "application/json",
+        within: float = 60.0,  # noqa: ARG002 - the protocol's
     ) -> bytes:
         assert (method, path) == ("POST", "/apis/authentication.k8s.io/v1/tokenreviews")
         assert content_type == "application/json"

@@ -201,3 +201,30 @@ async def test_an_answer_that_is_not_understood_is_no_answer(
     nomad.get(path="/v1/jobs").respond(content=body)
     with pytest.raises(Unavailable, match="not understood"):
         await client.jobs("team")
+
+
+async def test_usage_is_asked_of_the_client_that_runs_the_allocation(client: NomadClient, nomad: respx.Router) -> None:
+    task = {
+        "ResourceUsage": {
+            "MemoryStats": {"RSS": 5, "Cache": 0, "Swap": 0, "Usage": 0, "Measured": ["RSS", "Swap"]},
+            "CpuStats": {"Percent": 12.5, "TotalTicks": 300.1, "Measured": ["Percent"]},
+            "DeviceStats": [],
+        },
+        "Timestamp": 7,
+        "Pids": {"1": None},
+    }
+    nomad.get(path="/v1/client/allocation/a1/stats").respond(json={"Tasks": {"web": task, "late": None}})
+    found = await client.allocation_usage("a1")
+    usage = found.tasks["web"]
+    assert usage is not None
+    assert usage.resource_usage is not None
+    assert usage.resource_usage.memory_stats is not None
+    assert (usage.timestamp, usage.resource_usage.memory_stats.rss, found.tasks["late"]) == (7, 5, None)
+
+
+async def test_usage_of_a_host_names_the_client(client: NomadClient, nomad: respx.Router) -> None:
+    answer = {"Memory": {"Total": 9, "Available": 4}, "CPU": [{"TotalPercent": 3.5}], "Timestamp": 7, "DiskStats": None}
+    route = nomad.get(path="/v1/client/stats").respond(json=answer)
+    found = await client.client_usage("c1")
+    assert route.calls.last.request.url.params["node_id"] == "c1"
+    assert (found.cores[0].total_percent, found.alloc_dir_stats, found.timestamp) == (3.5, None, 7)

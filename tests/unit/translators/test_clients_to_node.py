@@ -12,7 +12,6 @@ from translators.clients_to_node import (
     min_mhz_per_core,
     node_labels,
     node_status,
-    node_taints,
 )
 from translators.records.allocations import Client, ClientCpu, ClientDisk, ClientMemory, ClientResources
 from translators.records.nodes import Node, NodeCondition, NodeStatus
@@ -129,11 +128,6 @@ def test_labels_are_valid_whatever_the_names() -> None:
     labels = node_labels("nomad", "eu/west", "x" * 80, [])
     assert labels["topology.kubernetes.io/zone"] == ("eu-west-" + "x" * 80)[:63]
     assert labels["type"] == "virtual-kubelet"
-
-
-def test_an_outage_adds_its_own_taint() -> None:
-    assert [each.key for each in node_taints(reachable=True)] == ["virtual-kubelet.io/provider"]
-    assert [each.key for each in node_taints(reachable=False, provider=False)] == ["nomad.hashinetes.io/unreachable"]
 
 
 def test_a_node_is_read_with_null_lists() -> None:
