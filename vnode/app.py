@@ -142,6 +142,7 @@ def _kubelet(settings: Settings) -> KubeletSettings:
         port=settings.kubelet_port,
         certificate=settings.kubelet_certificate,
         key=settings.kubelet_key,
+        signed_by_cluster=settings.server_tls_bootstrap,
         client_ca_file=settings.client_ca_file,
         default_driver=settings.default_driver,
         routable_allocations=settings.routable_allocations,

@@ -51,6 +51,9 @@ _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 Endpoint = tuple[str, int]
 
+#: 64 characters of a common name, less `system:node:`.
+_LONGEST_BOOTSTRAPPED_NAME = 52
+
 
 class SettingsError(Exception):
     """A flag, variable or file that cannot be used; the text names it and says what to write instead."""
@@ -102,6 +105,9 @@ class Settings(BaseSettings):
     kubelet_port: int = Field(10250, ge=1, le=65535, description="Port of the kubelet API.")
     kubelet_certificate: Path | None = Field(None, description="Serving certificate of the kubelet API, PEM.")
     kubelet_key: Path | None = Field(None, description="Key of the serving certificate, PEM.")
+    server_tls_bootstrap: bool = Field(
+        default=False, description="Let the cluster sign the serving certificate (CertificateSigningRequest)."
+    )
     client_ca_file: Path | None = Field(
         None, description="CA of the API server's client certificate (default: the cluster's own)."
     )
@@ -156,6 +162,17 @@ class Settings(BaseSettings):
     def _certificate_with_key(self) -> Self:
         if bool(self.kubelet_certificate) != bool(self.kubelet_key):
             raise ValueError("kubelet-certificate and kubelet-key belong together; one of the two is missing")
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_the_certificate(self) -> Self:
+        if self.server_tls_bootstrap and self.kubelet_certificate:
+            raise ValueError("server-tls-bootstrap and kubelet-certificate exclude each other; leave one of them out")
+        if self.server_tls_bootstrap and len(self.node_name) > _LONGEST_BOOTSTRAPPED_NAME:
+            raise ValueError(
+                f"node-name: with server-tls-bootstrap it has at most {_LONGEST_BOOTSTRAPPED_NAME} characters, for the "
+                "common name of a certificate, system:node:<name>, has 64"
+            )
         return self
 
     @property

@@ -126,6 +126,7 @@ class TestHealthy:
             "vnode",
             "doctor",
             *bed.vnode_arguments(),
+            *bed.serving_arguments(),
             f"--kubeconfig={secured.kubeconfig}",
         ]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), **bed.vnode_environment()}

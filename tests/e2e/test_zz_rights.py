@@ -25,6 +25,7 @@ from tests.e2e.conftest import Namespaces
 from tests.e2e.manifests import Manifest, container, pod
 from tests.e2e.namespace import LATER, SOON, Namespace, condition, container_status, phase
 from tests.e2e.objects import config_map, secret
+from tests.e2e.signing import approve
 
 _DENIED = "Permission denied"
 _POOR = "poor"
@@ -191,7 +192,9 @@ def _reachable(bed: Bed) -> Manifest:
 
 def test_rights_in_kubernetes_are_those_that_are_used(bed: Bed, namespaces: Namespaces) -> None:
     """One small life of a Node and its Pods needs every right, so this holds without other tests, too."""
-    with bed.vnode("--node-pool=all", node_name=_THRIFTY) as vnode, namespaces() as namespace:
+    bootstrap = bed.vnode("--node-pool=all", "--server-tls-bootstrap", node_name=_THRIFTY, with_certificate=False)
+    with bootstrap as vnode, namespaces() as namespace:
+        approve(bed, _THRIFTY)
         token = {"serviceAccountToken": {"path": "token", "audience": "vault"}}
         data = {"sources": [token, {"configMap": {"name": "data"}}, {"secret": {"name": "data"}}]}
         mounted = container(_RUNS, volumeMounts=[{"name": "data", "mountPath": "/data"}])

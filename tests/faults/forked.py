@@ -112,6 +112,7 @@ def forked(bed: Bed, between: Between, node: str, *extra: str) -> Iterator[Forke
     """A Node whose vnode is not started yet; at the end it is stopped, and the Node is deleted."""
     arguments = [
         *(each for each in bed.vnode_arguments(node, bed.free_port()) if not each.startswith("--nomad-address=")),
+        *bed.serving_arguments(),
         f"--nomad-address={between.nomad_address}",
         f"--kubeconfig={between.kubeconfig}",
         "--node-pool=all",

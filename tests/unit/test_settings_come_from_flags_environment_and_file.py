@@ -63,6 +63,14 @@ def test_policy_comes_from_the_file(tmp_path: Path) -> None:
         ({"node_address": "nomad.example.com"}, "--node-address: "),
         ({"kubernetes_service": "api.example.com"}, "--kubernetes-service: "),
         ({"namespace_map": "k8s/{namespace}"}, "--namespace-map: "),
+        (
+            {"server_tls_bootstrap": True, "kubelet_certificate": "c", "kubelet_key": "k"},
+            "server-tls-bootstrap and kubelet-certificate exclude each other",
+        ),
+        (
+            {"server_tls_bootstrap": True, "node_name": "n" * 53},
+            "node-name: with server-tls-bootstrap it has at most 52 characters",
+        ),
         ({"kubelet_key": "key.pem"}, "kubelet-certificate and kubelet-key belong together"),
         ({"log_level": "loud"}, "--log-level: "),
     ],

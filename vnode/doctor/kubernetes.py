@@ -113,6 +113,8 @@ async def namespaces_of_pods(kubernetes: Requests, node: str) -> frozenset[str]:
 
 async def _judge_serving(settings: Settings, authorities: list[str] | None) -> Finding:
     """The serving certificate of the settings; reads its files."""
+    if settings.server_tls_bootstrap:
+        return trouble(Problem.SERVING_APPROVAL, serving.CHECKED, "the cluster is asked to sign one")
     files = settings.kubelet_certificate, settings.kubelet_key
     return await asyncio.to_thread(serving.examine, *files, settings.node_address, authorities)
 
@@ -150,6 +152,7 @@ def needed_rights(settings: Settings) -> list[rights.Right]:
     unused = {
         *([rights.CLUSTER_IDENTITY] if settings.cluster_id else []),
         *(rights.CLIENT_AUTHORITY if settings.client_ca_file is not None else []),
+        *(rights.SERVING_CERTIFICATE if not settings.server_tls_bootstrap else []),
     }
     needed = [right for right in rights.RIGHTS if right not in _ELECTION and right not in unused]
     return [*needed, *(rights.election(settings.leader_elect_namespace) if settings.leader_elect else ())]

@@ -82,10 +82,17 @@ class Problem(Enum):
         _WARNING,
         "No serving certificate is set, so vnode signs its own: an API server that verifies kubelets refuses it.",
         (
-            "Nothing, where the API server has no --kubelet-certificate-authority. Else give --kubelet-certificate and "
-            "--kubelet-key a certificate of that authority, for instance by a CertificateSigningRequest with signer "
-            "kubernetes.io/kubelet-serving and `kubectl certificate approve`. Until then only "
-            "`kubectl logs --insecure-skip-tls-verify-backend` works."
+            "Nothing, where the API server has no --kubelet-certificate-authority. Else let the cluster sign one "
+            "(--server-tls-bootstrap), or give --kubelet-certificate and --kubelet-key a certificate of that "
+            "authority. Until then only `kubectl logs --insecure-skip-tls-verify-backend` works."
+        ),
+    )
+    SERVING_APPROVAL = (
+        _HINT,
+        "The cluster signs the serving certificate once somebody approves vnode's request, which is not known here.",
+        (
+            "While vnode runs: `kubectl get certificatesigningrequests`, look at the request of the Node, and "
+            "`kubectl certificate approve <its name>`; or let an approver do it, at each renewal too."
         ),
     )
     SERVING_FILES = (

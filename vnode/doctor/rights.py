@@ -1,6 +1,7 @@
 """The rights that a run needs in Kubernetes, and asking the API server for each whether we have it.
 
-The list is that of deploy/base/vnode/rbac.yaml; a unit test keeps the two the same.
+The list is that of deploy/base/vnode/rbac.yaml and, where the cluster signs the serving certificate, of
+deploy/components/server-tls-bootstrap/rbac.yaml; a unit test keeps the two the same.
 """
 
 import asyncio
@@ -65,6 +66,7 @@ CLIENT_AUTHORITY = tuple(
     _on("", "configmaps", "get", "list", "watch", namespace="kube-system", name="extension-apiserver-authentication")
 )
 CLUSTER_IDENTITY = Right("", "namespaces", "get", "", "kube-system")
+SERVING_CERTIFICATE = tuple(_on("certificates.k8s.io", "certificatesigningrequests", "create", "list", "watch"))
 
 RIGHTS = (
     *_on("", "nodes", "get", "list", "watch", "create", "patch"),
@@ -78,6 +80,7 @@ RIGHTS = (
     *_on("coordination.k8s.io", "leases", "get", "create", "update", namespace="kube-node-lease"),
     *CLIENT_AUTHORITY,
     *election("vnode"),
+    *SERVING_CERTIFICATE,
 )
 
 

@@ -16,6 +16,7 @@ from translators.port_addresses import Placement
 from translators.records.allocations import Client
 from translators.records.pods import PodUid
 from vnode.kube.api import Watches
+from vnode.kube.certificates import SigningRequests
 from vnode.kubelet.application import build_application
 from vnode.kubelet.authentication import Authenticator
 from vnode.kubelet.authorization import Authorizer
@@ -32,6 +33,7 @@ from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
 from vnode.kubelet.port_forward import PortForward
 from vnode.kubelet.server import KubeletServer, serve
+from vnode.kubelet.signed_certificate import SignedCertificate
 from vnode.kubelet.standby import only_while_leading
 from vnode.kubelet.stats.handlers import Statistics
 from vnode.kubelet.stats.measurements import Measurements, UsageSource
@@ -41,13 +43,14 @@ from vnode.nomad.logs import NomadLogs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeletSettings:
-    """Where the API listens and with which files; without a certificate it signs its own."""
+    """Where the API listens and with which certificate: files, one that the cluster signs, or one of its own."""
 
     node: str
     address: str
     port: int
     certificate: Path | None = None
     key: Path | None = None
+    signed_by_cluster: bool = False
     client_ca_file: Path | None = None
     default_driver: str
     routable_allocations: bool = False
@@ -77,9 +80,12 @@ class Present(PodDirectory, RunEnds, Protocol):
 class KubeletApi:
     """The API as it is served; `run` keeps certificate and client authority current."""
 
-    def __init__(self, server: KubeletServer, authority: FileAuthority | ClusterAuthority) -> None:
+    def __init__(
+        self, server: KubeletServer, authority: FileAuthority | ClusterAuthority, certificate: ServingCertificate
+    ) -> None:
         self._server = server
         self._authority = authority
+        self._certificate = certificate
 
     @property
     def port(self) -> int:
@@ -91,10 +97,12 @@ class KubeletApi:
         await self._server.break_off()
 
     async def run(self) -> None:
-        """Follow both until cancelled."""
+        """Follow all until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._server.run())
             tasks.create_task(self._authority.run())
+            if isinstance(self._certificate, SignedCertificate):
+                tasks.create_task(self._certificate.run(self._server.refresh))
 
 
 @asynccontextmanager
@@ -122,9 +130,10 @@ async def kubelet_api(
         ),
     )
     authority = _authority(settings, kubernetes)
-    tls = TlsSource(_certificate(settings), authority)
+    certificate = _certificate(settings, kubernetes)
+    tls = TlsSource(certificate, authority)
     async with serve(application, tls, host=settings.address, port=settings.port) as server:
-        yield KubeletApi(server, authority)
+        yield KubeletApi(server, authority, certificate)
 
 
 def _port_forward(settings: KubeletSettings, present: Present) -> PortForward:
@@ -134,10 +143,14 @@ def _port_forward(settings: KubeletSettings, present: Present) -> PortForward:
     return PortForward(present, ForwardedConnectionsOpener(settings.streaming_idle_limit), dialer)
 
 
-def _certificate(settings: KubeletSettings) -> ServingCertificate:
+def _certificate(settings: KubeletSettings, kubernetes: Watches) -> ServingCertificate:
     if settings.certificate is not None and settings.key is not None:
         return FileCertificate(settings.certificate, settings.key)
-    return SelfSignedCertificate(settings.node, [settings.address], _now)
+    own = SelfSignedCertificate(settings.node, [settings.address], _now)
+    if not settings.signed_by_cluster:
+        return own
+    signer = SigningRequests(kubernetes, time.monotonic, random.random)
+    return SignedCertificate(settings.node, [settings.address], signer, own, now=_now, random=random.random)
 
 
 def _authority(settings: KubeletSettings, kubernetes: Watches) -> FileAuthority | ClusterAuthority:

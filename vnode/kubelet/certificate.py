@@ -1,5 +1,7 @@
 """The serving certificate of a virtual Node: files that are read again when they change, or self-signed.
 
+One that the cluster signs is in signed_certificate.py.
+
 An API server without `--kubelet-certificate-authority` (kubeadm's default) accepts any certificate; with it
 the certificate must come from that authority and name the Node's address.
 """
@@ -19,6 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _log = structlog.get_logger(__name__)
+
+#: Characters of a Node's name that fit into a certificate's common name.
+LONGEST_NAME = 64 - len("system:node:")
 
 _LIFETIME = timedelta(days=365)
 _RENEWED_BEFORE = timedelta(days=60)
@@ -71,9 +76,9 @@ class SelfSignedCertificate:
         """The certificate, made at the first call and again 60 days before it expires."""
         if self._certificate is None or self._now() >= self._renew_at:
             _log.warning(
-                "serving with a SELF-SIGNED certificate: callers cannot verify this Node. "
-                "Set a serving certificate and key signed by the authority that the API server trusts "
-                "(--kubelet-certificate-authority)",
+                "serving with a SELF-SIGNED certificate: callers cannot verify this Node. Let the cluster sign one "
+                "(--server-tls-bootstrap), or set one signed by the authority that the API server trusts for kubelets "
+                "(--kubelet-certificate, --kubelet-key)",
                 node=self._node,
                 addresses=list(self._addresses),
             )
@@ -85,12 +90,7 @@ class SelfSignedCertificate:
 def self_signed(node: str, addresses: Sequence[str], now: datetime) -> Certificate:
     """A new P-256 certificate for `system:node:<node>` that is valid for the addresses, IPs or DNS names."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "system:nodes"),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"system:node:{node}"[:64]),
-        ]
-    )
+    subject = node_subject(node[:LONGEST_NAME])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -99,14 +99,33 @@ def self_signed(node: str, addresses: Sequence[str], now: datetime) -> Certifica
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BACK_DATED)
         .not_valid_after(now + _LIFETIME)
-        .add_extension(x509.SubjectAlternativeName([_alternative(each) for each in addresses]), critical=False)
+        .add_extension(alternatives(addresses), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return Certificate(
-        certificate.public_bytes(serialization.Encoding.PEM),
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    return Certificate(certificate.public_bytes(serialization.Encoding.PEM), private_key_pem(key))
+
+
+def node_subject(node: str) -> x509.Name:
+    """A Node's name in certificates, whose common name has 64 characters at most."""
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "system:nodes"),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"system:node:{node}"),
+        ]
+    )
+
+
+def alternatives(addresses: Sequence[str]) -> x509.SubjectAlternativeName:
+    """The addresses, IPs or DNS names, that a certificate is for."""
+    return x509.SubjectAlternativeName([_alternative(each) for each in addresses])
+
+
+def private_key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A key as a server loads it."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 

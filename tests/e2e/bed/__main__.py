@@ -54,7 +54,8 @@ def up(profile: Profile, directory: Path | None, *, vnode: bool) -> None:
             click.echo(f"# vnode runs; its log: {stack.enter_context(bed.vnode()).log}")
         else:
             exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in bed.vnode_environment().items())
-            click.echo(f"# {exports} vnode run {shlex.join(bed.vnode_arguments())}")
+            arguments = [*bed.vnode_arguments(), *bed.serving_arguments()]
+            click.echo(f"# {exports} vnode run {shlex.join(arguments)}")
         click.echo("# Ctrl-C ends it.")
         sys.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):

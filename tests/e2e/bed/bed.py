@@ -36,9 +36,12 @@ from tests.e2e.bed.warden import Warden
 Profile = Literal["plain", "secured"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 REPOSITORY = Path(__file__).parents[3]
-RIGHTS = tuple(
-    REPOSITORY / "deploy" / "base" / "vnode" / f"{name}.yaml"
-    for name in ("namespace", "serviceaccount", "rbac", "workloads")
+RIGHTS = (
+    *(
+        REPOSITORY / "deploy" / "base" / "vnode" / f"{name}.yaml"
+        for name in ("namespace", "serviceaccount", "rbac", "workloads")
+    ),
+    REPOSITORY / "deploy" / "components" / "server-tls-bootstrap" / "rbac.yaml",
 )
 VNODE_USER = "system:serviceaccount:vnode:vnode"
 _SOCKET_PATH_LIMIT = 70
@@ -179,7 +182,6 @@ class Bed:
         self, node_name: str = "nomad", kubelet_port: int = 10250, settings: Mapping[str, object] | None = None
     ) -> list[str]:
         """Flags of `vnode run`; settings for the file of --config replace the bed's own, which allow every driver."""
-        serving = self.control_plane.kubelet_serving
         configuration = self.directory / f"vnode-{node_name}.yaml"
         everything = {"policy": {"drivers": {driver: {"namespaces": ["*"]} for driver in ("raw_exec", "mock_driver")}}}
         configuration.write_text(yaml.safe_dump(dict(everything if settings is None else settings)))
@@ -188,14 +190,17 @@ class Bed:
             f"--node-name={node_name}",
             f"--node-address={self.node_address}",
             f"--kubelet-port={kubelet_port}",
-            f"--kubelet-certificate={serving.certificate}",
-            f"--kubelet-key={serving.key}",
             f"--nomad-address={self.nomad.address}",
             f"--kubernetes-service={self.control_plane.endpoint}",
             "--namespace-map=default",
             "--default-driver=docker",
             f"--config={configuration}",
         ]
+
+    def serving_arguments(self) -> list[str]:
+        """Flags of `vnode run` for a serving certificate that the API server trusts."""
+        pair = self.control_plane.kubelet_serving
+        return [f"--kubelet-certificate={pair.certificate}", f"--kubelet-key={pair.key}"]
 
     @contextlib.contextmanager
     def vnode(
@@ -204,10 +209,15 @@ class Bed:
         node_name: str = "nomad",
         settings: Mapping[str, object] | None = None,
         environment: Mapping[str, str] | None = None,
+        with_certificate: bool = True,
     ) -> Iterator[VnodeProcess]:
-        """Run vnode until the block ends, its Node Ready; flags in `extra` come last and win."""
+        """Run vnode until the block ends, its Node Ready; flags in `extra` come last and win.
+
+        `with_certificate` gives it files to serve with; without them it is for the flags to say what.
+        """
         port = self.free_port()
-        child = self._vnode(extra, node_name, port, settings, environment)
+        serving = self.serving_arguments() if with_certificate else []
+        child = self._vnode([*serving, *extra], node_name, port, settings, environment)
         process = VnodeProcess(node_name, (self.node_address, port), child, self.control_plane)
         try:
             process.start()
@@ -218,7 +228,7 @@ class Bed:
     @contextlib.contextmanager
     def vnode_child(self, *extra: str, node_name: str) -> Iterator[Child]:
         """Run vnode until the block ends, whatever it does: nothing is waited for."""
-        child = self._vnode(extra, node_name, self.free_port(), None, None)
+        child = self._vnode([*self.serving_arguments(), *extra], node_name, self.free_port(), None, None)
         try:
             child.start()
             yield child

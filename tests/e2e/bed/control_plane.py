@@ -124,6 +124,15 @@ class ControlPlane:
         with self._http.stream("GET", path, timeout=None) as answer:
             yield answer.iter_lines()
 
+    @contextmanager
+    def signing_for(self, seconds: int) -> Iterator[None]:
+        """Let the signers give certificates a short life, until the block ends."""
+        self._restart_manager([f"--cluster-signing-duration={seconds}s"])
+        try:
+            yield
+        finally:
+            self._restart_manager([])
+
     def kubeconfig(self, name: str, token: str) -> Path:
         """Write a kubeconfig for a ServiceAccount's token."""
         file = self._directory / "kubeconfigs" / f"{name}.yaml"
@@ -140,6 +149,13 @@ class ControlPlane:
             self.etcd.start()
             self.apiserver.start()
             self.wait_ready()
+
+    def _restart_manager(self, extra: list[str]) -> None:
+        manager = self.controller_manager
+        manager.stop()
+        flags = [flag for flag in manager.command if not flag.startswith("--cluster-signing-duration")]
+        manager.command = [*flags, *extra]
+        manager.start()
 
     def _ready(self) -> bool:
         return self._http.get("/readyz").text == "ok"

@@ -36,9 +36,13 @@ Manifest = dict[str, Any]
 
 @cache
 def render(root: str) -> tuple[Manifest, ...]:
+    return rendered(DEPLOY / root)
+
+
+def rendered(folder: Path) -> tuple[Manifest, ...]:
     kubectl = shutil.which("kubectl")
     assert kubectl, "kubectl is not on PATH: these tests look at what `kubectl kustomize` renders; install kubectl"
-    command = [kubectl, "kustomize", str(DEPLOY / root)]
+    command = [kubectl, "kustomize", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own manifests
     assert done.returncode == 0, done.stderr
     return tuple(yaml.safe_load_all(done.stdout))
@@ -120,6 +124,37 @@ class TestRights:
         subjects = [subject for item in everything() for subject in item.get("subjects", ())]
         assert subjects
         assert all(subject == {"kind": "ServiceAccount", "name": "vnode", "namespace": "vnode"} for subject in subjects)
+
+
+class TestServerTlsBootstrap:
+    @pytest.fixture
+    def installed(self, tmp_path: Path) -> tuple[Manifest, ...]:
+        """An overlay that names the component."""
+        deploy = Path(os.path.relpath(DEPLOY, tmp_path))
+        overlay = {
+            "resources": [str(deploy / "base" / "vnode")],
+            "components": [str(deploy / "components" / "server-tls-bootstrap")],
+        }
+        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+        return rendered(tmp_path)
+
+    def test_it_sets_the_flag(self, installed: tuple[Manifest, ...]) -> None:
+        (deployment,) = (item for item in installed if item["kind"] == "Deployment")
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        names = {each["name"]: each.get("value") for each in container["env"]}
+        assert names["VNODE_SERVER_TLS_BOOTSTRAP"] == "true"
+        assert "VNODE_NODE_ADDRESS" in names
+
+    def test_it_lets_vnode_ask_and_not_approve(self, installed: tuple[Manifest, ...]) -> None:
+        (role,) = (item for item in installed if item["metadata"]["name"] == "vnode-server-tls-bootstrap"
+                   and item["kind"] == "ClusterRole")  # fmt: skip
+        assert role["rules"] == [
+            {
+                "apiGroups": ["certificates.k8s.io"],
+                "resources": ["certificatesigningrequests"],
+                "verbs": ["create", "list", "watch"],
+            }
+        ]
 
 
 class TestDeployment:

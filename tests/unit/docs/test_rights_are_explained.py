@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "security.md").read_text()
 RULES = [
     rule
-    for manifest in yaml.safe_load_all((ROOT / "deploy" / "base" / "vnode" / "rbac.yaml").read_text())
+    for folder in ("base/vnode", "components/server-tls-bootstrap")
+    for manifest in yaml.safe_load_all((ROOT / "deploy" / folder / "rbac.yaml").read_text())
     for rule in manifest.get("rules", ())
 ]
 POLICY = (ROOT / "deploy" / "base" / "vnode" / "nomad-policy.hcl").read_text()

@@ -9,7 +9,7 @@ import pytest
 
 from vnode.doctor.kubernetes import KubernetesExamination, needed_rights, unreachable
 from vnode.doctor.problems import Problem, Status
-from vnode.doctor.rights import CLIENT_AUTHORITY, CLUSTER_IDENTITY, RIGHTS, election
+from vnode.doctor.rights import CLIENT_AUTHORITY, CLUSTER_IDENTITY, RIGHTS, SERVING_CERTIFICATE, election
 from vnode.errors import Denied, NotFound, PeerError, Unavailable
 from vnode.kube.api import JSON
 from vnode.settings import Settings
@@ -65,7 +65,14 @@ async def test_a_healthy_server() -> None:
     found = await examined(Server(), leader_elect=True)
     assert not any(finding.fails for finding in found.values())
     assert found["identity in Kubernetes"].found == "system:serviceaccount:vnode:vnode"
-    assert found["rights in Kubernetes"].found == f"system:serviceaccount:vnode:vnode has all {len(RIGHTS)}"
+    assert found["rights in Kubernetes"].found == (
+        f"system:serviceaccount:vnode:vnode has all {len(RIGHTS) - len(SERVING_CERTIFICATE)}"
+    )
+
+
+async def test_a_certificate_that_the_cluster_signs_waits_for_somebody() -> None:
+    found = await examined(Server(), server_tls_bootstrap=True)
+    assert found["serving certificate"].problem is Problem.SERVING_APPROVAL
 
 
 async def test_a_review_is_all_that_is_posted() -> None:
@@ -115,10 +122,11 @@ def test_a_refusal_is_of_the_credentials_and_silence_of_the_address(error: PeerE
 @pytest.mark.parametrize(
     ("settings", "spared"),
     [
-        ({}, set()),
-        ({"cluster_id": "mine"}, {CLUSTER_IDENTITY}),
-        ({"client_ca_file": "/ca.crt"}, set(CLIENT_AUTHORITY)),
-        ({"leader_elect": False}, set(election("vnode"))),
+        ({"server_tls_bootstrap": True}, set()),
+        ({}, set(SERVING_CERTIFICATE)),
+        ({"server_tls_bootstrap": True, "cluster_id": "mine"}, {CLUSTER_IDENTITY}),
+        ({"server_tls_bootstrap": True, "client_ca_file": "/ca.crt"}, set(CLIENT_AUTHORITY)),
+        ({"server_tls_bootstrap": True, "leader_elect": False}, set(election("vnode"))),
     ],
 )
 def test_rights_that_settings_make_needless_are_not_asked_for(settings: dict[str, Any], spared: set[Any]) -> None:

@@ -8,15 +8,19 @@ from typing import Any
 import yaml
 
 from vnode.doctor.access import CAPABILITIES, VARIABLES
-from vnode.doctor.rights import CLIENT_AUTHORITY, RIGHTS, Right
+from vnode.doctor.rights import CLIENT_AUTHORITY, RIGHTS, SERVING_CERTIFICATE, Right
 
-FOLDER = Path(__file__).parents[3] / "deploy" / "base" / "vnode"
+DEPLOY = Path(__file__).parents[3] / "deploy"
+FOLDER = DEPLOY / "base" / "vnode"
 MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all((FOLDER / "rbac.yaml").read_text()))
+BOOTSTRAP: list[dict[str, Any]] = list(
+    yaml.safe_load_all((DEPLOY / "components" / "server-tls-bootstrap" / "rbac.yaml").read_text())
+)
 POLICY = (FOLDER / "nomad-policy.hcl").read_text()
 
 
-def granted() -> Iterator[Right]:
-    for role in MANIFESTS:
+def granted(manifests: list[dict[str, Any]]) -> Iterator[Right]:
+    for role in manifests:
         for rule in role.get("rules", ()):
             for group in rule["apiGroups"]:
                 for resource in rule["resources"]:
@@ -26,7 +30,8 @@ def granted() -> Iterator[Right]:
 
 
 def test_rights_in_kubernetes() -> None:
-    assert set(RIGHTS) - set(CLIENT_AUTHORITY) == set(granted())
+    assert set(RIGHTS) - {*CLIENT_AUTHORITY, *SERVING_CERTIFICATE} == set(granted(MANIFESTS))
+    assert set(SERVING_CERTIFICATE) == set(granted(BOOTSTRAP))
     assert len(set(RIGHTS)) == len(RIGHTS)
 
 

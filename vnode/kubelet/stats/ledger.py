@@ -1,6 +1,6 @@
 """Turns the answers of one round into a snapshot, and keeps the CPU counters from one round to the next."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -13,10 +13,11 @@ from vnode.kubelet.stats.usage import (
     NodeUsage,
     PodUsage,
     Snapshot,
+    TaskSample,
     hosts_together,
     task_sample,
 )
-from vnode.nomad.usage import AllocationUsage, TaskUsage
+from vnode.nomad.usage import AllocationUsage
 
 #: What an administrator has to do about clients that measure no task: since Nomad 1.10.2 they are not asked to.
 UNMEASURED = (
@@ -61,27 +62,17 @@ class Ledger:
         self._hosts: dict[str, CpuCounter] = {}
         self._node_seconds = 0.0
 
-    def enter(self, pods: Sequence[Pod], clients: Iterable[str], answers: Answers) -> Snapshot:
+    def enter(self, pods: Iterable[Pod], clients: Iterable[str], answers: Answers) -> Snapshot:
         """Count one round; what neither Pods nor clients stand for any more is forgotten."""
-        counters: dict[str, CpuCounter] = {}
-        found = tuple(usage for pod in pods if (usage := self._pod(pod, answers, counters)) is not None)
-        self._containers = counters
-        problem = answers.problem or (UNMEASURED if self._misses_some(pods, answers) else "")
+        entry = _Entry(answers)
+        found = tuple(usage for pod in pods if (usage := self._pod(pod, entry)) is not None)
+        self._containers = entry.counters
+        problem = answers.problem or (UNMEASURED if entry.unmeasured else "")
         return Snapshot(pods=found, node=self._node(clients, answers), problem=problem)
 
-    def _misses_some(self, pods: Iterable[Pod], answers: Answers) -> bool:
-        return any(
-            running.started is not None
-            and answers.at - running.started > _MEASURED_AFTER
-            and running.id.allocation in answers.allocations
-            and task_sample(_task(answers, running.id)) is None
-            for pod in pods
-            for running in _running(pod)
-        )
-
-    def _pod(self, pod: Pod, answers: Answers, counters: dict[str, CpuCounter]) -> PodUsage | None:
+    def _pod(self, pod: Pod, entry: "_Entry") -> PodUsage | None:
         running = _running(pod)
-        containers = [self._container(each, answers, counters) for each in running]
+        containers = [self._container(each, entry) for each in running]
         measured = tuple(each for each in containers if each is not None)
         if not measured or len(measured) < len(running):
             return None
@@ -93,20 +84,20 @@ class Ledger:
             containers=measured,
         )
 
-    def _container(self, running: _Running, answers: Answers, counters: dict[str, CpuCounter]) -> ContainerUsage | None:
+    def _container(self, running: _Running, entry: "_Entry") -> ContainerUsage | None:
         key = identity(running.status.container_id)
         before = self._containers.get(key)
-        sample = task_sample(_task(answers, running.id))
+        sample = entry.sample(running)
         if sample is None:
             if before is not None:
-                counters[key] = before
+                entry.counters[key] = before
             return None
         counter = (
             before.advanced(sample.cores, sample.at)
             if before is not None
             else begun(sample.cores, sample.at, running.started)
         )
-        counters[key] = counter
+        entry.counters[key] = counter
         return ContainerUsage(
             name=running.status.name,
             id=key,
@@ -130,6 +121,26 @@ class Ledger:
         return NodeUsage(at=answers.at, since=self._since, cpu_seconds=self._node_seconds, host=together)
 
 
+class _Entry:
+    """One round as it is being counted."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.counters: dict[str, CpuCounter] = {}
+        #: Whether Nomad answered about a container and had measured nothing that should long be there.
+        self.unmeasured = False
+        self._answers = answers
+
+    def sample(self, running: _Running) -> TaskSample | None:
+        """What was measured of a container."""
+        allocation = self._answers.allocations.get(running.id.allocation)
+        if allocation is None:
+            return None
+        found = task_sample(allocation.tasks.get(running.id.task))
+        if found is None and running.started is not None:
+            self.unmeasured |= self._answers.at - running.started > _MEASURED_AFTER
+        return found
+
+
 def _running(pod: Pod) -> tuple[_Running, ...]:
     statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
     return tuple(
@@ -137,11 +148,6 @@ def _running(pod: Pod) -> tuple[_Running, ...]:
         for status in statuses
         if (now := status.state.running) is not None and (found := parse(status.container_id)) is not None
     )
-
-
-def _task(answers: Answers, container_id: ContainerId) -> TaskUsage | None:
-    allocation = answers.allocations.get(container_id.allocation)
-    return allocation.tasks.get(container_id.task) if allocation is not None else None
 
 
 def _nanoseconds(moment: datetime | None) -> int | None:
