@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.translators.allocation_to_status.api_server import ApiServer
@@ -303,6 +303,15 @@ def publish(server: ApiServer, desired: PodStatus, state: Facts, now: datetime) 
 @pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
 @settings(max_examples=60, deadline=None)
 @given(containers=st.sampled_from([2, 1]), steps=st.lists(st.tuples(ACTIONS, st.booleans()), min_size=8, max_size=24))
+@example(
+    containers=1,
+    steps=[
+        (("pull fails", 0), False),
+        (("start", 0), True),
+        (("exit", (0, 0)), False),
+        (("pull fails", 0), True),
+    ],
+)
 def test_any_history(policy: str, containers: int, steps: list[tuple[tuple[str, object], bool]]) -> None:
     subject = pod(policy, containers=("web", "db")[:containers])
     nomad, server = Nomad(subject), ApiServer(subject)

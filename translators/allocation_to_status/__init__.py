@@ -1,28 +1,34 @@
 """Nomad allocations as the status of a Pod.
 
 `pod_status` says what the API should hold, `status_patch` how to write it, `pod_events` which Events the
-change is worth, and `outcome` what has become of the Pod, for whoever decides what to do next.
+change is worth, and `outcome` what has become of the Pod, for whoever decides what to do next. `status_of` and
+`outcome_of` read both from one judgement.
 """
 
 from translators.allocation_to_status.conditions import disruption
 from translators.allocation_to_status.events import EventNote, pod_events
 from translators.allocation_to_status.facts import Facts
-from translators.allocation_to_status.outcomes import Outcome, Stage, outcome
+from translators.allocation_to_status.judgement import Judgement, judge
+from translators.allocation_to_status.outcomes import Outcome, Stage, outcome, outcome_of
 from translators.allocation_to_status.patch import status_patch
 from translators.allocation_to_status.reasons import FailureKind
-from translators.allocation_to_status.status import failed_status, final_status, pod_status
+from translators.allocation_to_status.status import failed_status, final_status, pod_status, status_of
 
 __all__ = [
     "EventNote",
     "Facts",
     "FailureKind",
+    "Judgement",
     "Outcome",
     "Stage",
     "disruption",
     "failed_status",
     "final_status",
+    "judge",
     "outcome",
+    "outcome_of",
     "pod_events",
     "pod_status",
+    "status_of",
     "status_patch",
 ]

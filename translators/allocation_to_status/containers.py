@@ -270,13 +270,13 @@ def _restart_count(
     The chain may be incomplete: Nomad forgets ended allocations after hours, and a purged job takes its own
     along. So a run that ended, or another one that began, since the API was written counts at least one.
     """
-    counted = _counted(situation, task)
     if held is None:
-        return counted
-    counted -= _failed_starts(situation, held)
+        return _counted(situation, task)
     was_up = held.container_id != "" and held.state.waiting is None
-    again = was_up and (waits or container_id.identity(identity) != container_id.identity(held.container_id))
-    return max(counted, held.restart_count + again)
+    if held.container_id and container_id.identity(identity) == container_id.identity(held.container_id):
+        # The same run still: starts that failed after its end are no restarts.
+        return held.restart_count + (was_up and waits)
+    return max(_counted(situation, task) - _failed_starts(situation, held), held.restart_count + was_up)
 
 
 def _failed_starts(situation: Situation, held: ContainerStatus) -> int:

@@ -54,10 +54,14 @@ class Outcome:
 
 def outcome(pod: Pod, facts: Facts) -> Outcome:
     """Judge what has become of a Pod."""
-    if pod.status.phase in TERMINAL_PHASES:
-        return Outcome(Stage.FINISHED)
-    judgement = judge(pod, facts)
+    return outcome_of(judge(pod, facts))
+
+
+def outcome_of(judgement: Judgement) -> Outcome:
+    """As `outcome`, for a Pod that was judged already."""
     situation = judgement.situation
+    if situation.pod.status.phase in TERMINAL_PHASES:
+        return Outcome(Stage.FINISHED)
     if situation.current is None:
         return _without_allocation(judgement)
     if judgement.ending is not None:

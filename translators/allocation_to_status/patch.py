@@ -41,7 +41,7 @@ def status_patch(pod: Pod, desired: PodStatus) -> dict[str, Any] | None:
         status["conditions"] = conditions
     if desired.start_time is not None and not _is_same_second(held.start_time, desired.start_time):
         status["startTime"] = to_rfc3339(desired.start_time)
-    if _tells_generation(held, desired, rides_along=bool(status)):
+    if _tells_generation(pod, desired, rides_along=bool(status)):
         status["observedGeneration"] = desired.observed_generation
     if not status:
         return None
@@ -166,8 +166,12 @@ def _is_same_second(one: datetime | None, other: datetime) -> bool:
     return one is not None and to_rfc3339(one) == to_rfc3339(other)
 
 
-def _tells_generation(held: PodStatus, desired: PodStatus, *, rides_along: bool) -> bool:
-    """Servers before 1.34 drop the field: where it was never kept, it alone is no reason to write."""
-    if desired.observed_generation is None or desired.observed_generation == held.observed_generation:
+def _tells_generation(pod: Pod, desired: PodStatus, *, rides_along: bool) -> bool:
+    """Whether the generation is worth a write: alone only where it was kept before and the Pod is to stay.
+
+    Servers before 1.34 drop the field. A deletion is a new generation too, which the status of its end tells.
+    """
+    held = pod.status.observed_generation
+    if desired.observed_generation is None or desired.observed_generation == held:
         return False
-    return rides_along or held.observed_generation is not None
+    return rides_along or (held is not None and pod.metadata.deletion_timestamp is None)

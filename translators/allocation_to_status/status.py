@@ -16,9 +16,7 @@ def pod_status(pod: Pod, facts: Facts, now: datetime) -> PodStatus:
     It starts from what the API holds, which also is the memory for what Nomad forgets: the phase never
     moves back, an end stays an end, restarts never become fewer. Nothing is made up.
     """
-    if _is_settled(pod):
-        return pod.status
-    return _assemble(judge(pod, facts), now)
+    return status_of(judge(pod, facts), now)
 
 
 def final_status(pod: Pod, facts: Facts, now: datetime) -> PodStatus:
@@ -27,9 +25,7 @@ def final_status(pod: Pod, facts: Facts, now: datetime) -> PodStatus:
     For the end of a deletion, and for a Pod that never restarts and whose job is gone: containers of which
     nobody saw the end are `ContainerStatusUnknown`, 137.
     """
-    if _is_settled(pod):
-        return pod.status
-    return _assemble(judge(pod, facts, ends=True), now)
+    return status_of(judge(pod, facts, ends=True), now)
 
 
 def failed_status(pod: Pod, finding: Finding, now: datetime) -> PodStatus:
@@ -71,9 +67,12 @@ def _initialized(pod: Pod) -> list[conditions.Statement]:
     ]
 
 
-def _assemble(judgement: Judgement, now: datetime) -> PodStatus:
+def status_of(judgement: Judgement, now: datetime) -> PodStatus:
+    """As `pod_status` or `final_status`, for a Pod that was judged already."""
     situation = judgement.situation
     pod = situation.pod
+    if _is_settled(pod):
+        return pod.status
     held = pod.status
     host = addresses.host_ip(pod, situation.facts)
     address = addresses.pod_ip(pod, situation.facts, situation.current, host)

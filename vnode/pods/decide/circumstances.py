@@ -52,7 +52,7 @@ def facts(
         evaluation=observation.evaluation,
         host_ip=observation.host_ip,
         submitted=observation.job is not None,
-        reached_at=address(pod, circumstances.job),
+        reached_at=address(pod, circumstances.job) if observation.allocations else "",
         refusal=refusal,
         hindrance=hindrance,
         run_positions=observation.memory.positions,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from translators.allocation_to_status import Outcome, outcome
-from translators.records.pods import Pod
+from translators.allocation_to_status import Facts, Judgement, Outcome, judge, outcome_of, status_of
+from translators.records.pods import Pod, PodStatus
 from vnode.pods.actions import Decision
 from vnode.pods.decide.circumstances import Circumstances, facts
 from vnode.view.observation import JobFacts, Observation
@@ -25,13 +25,15 @@ class Rule(Generic[Subject]):
 class Look:
     """A Pod that the API holds, as it was observed, and when; what follows from that is found out when it is asked."""
 
-    __slots__ = ("_outcome", "circumstances", "now", "observation", "pod")
+    __slots__ = ("_facts", "_judgement", "_outcome", "circumstances", "now", "observation", "pod")
 
     def __init__(self, observation: Observation, pod: Pod, circumstances: Circumstances, now: datetime) -> None:
         self.observation = observation
         self.pod = pod
         self.circumstances = circumstances
         self.now = now
+        self._facts: Facts | None = None
+        self._judgement: Judgement | None = None
         self._outcome: Outcome | None = None
 
     @property
@@ -45,5 +47,24 @@ class Look:
     def outcome(self) -> Outcome:
         """What has become of the Pod in Nomad."""
         if self._outcome is None:
-            self._outcome = outcome(self.pod, facts(self.observation, self.pod, self.circumstances))
+            self._outcome = outcome_of(self.judgement)
         return self._outcome
+
+    @property
+    def status(self) -> PodStatus:
+        """What the API should hold now."""
+        return status_of(self.judgement, self.now)
+
+    @property
+    def facts(self) -> Facts:
+        """What the statuses are translated from."""
+        if self._facts is None:
+            self._facts = facts(self.observation, self.pod, self.circumstances)
+        return self._facts
+
+    @property
+    def judgement(self) -> Judgement:
+        """What the Pod and its allocations amount to, told once for both readings of it."""
+        if self._judgement is None:
+            self._judgement = judge(self.pod, self.facts)
+        return self._judgement

@@ -10,7 +10,6 @@ from translators.allocation_to_status import (
     disruption,
     failed_status,
     pod_events,
-    pod_status,
     status_patch,
 )
 from translators.errors import Finding, Refused, Waiting
@@ -32,7 +31,7 @@ from vnode.pods.actions import (
     Reread,
     Stop,
 )
-from vnode.pods.decide.circumstances import Circumstances, facts, retry_delay
+from vnode.pods.decide.circumstances import Circumstances, retry_delay
 from vnode.pods.decide.data import missing_tokens, submit, told, withdrawal
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.refusal import refuse
@@ -123,7 +122,7 @@ def _evict_from_a_lost_client(look: Look) -> Decision | None:
         return Decision(published.why, published.actions, min(due, published.wake_at or due))
     client = current.node_name or current.node_id
     message = f"Nomad has lost its client {client} for longer than the Pod tolerates ({patience.total_seconds():.0f} s)"
-    desired = pod_status(look.pod, facts(look.observation, look.pod, look.circumstances), look.now)
+    desired = look.status
     body = status_patch(look.pod, disruption(look.pod, desired, message, look.now))
     told: tuple[Action, ...] = () if body is None else (PatchStatus(body),)
     event = Note(EventNote("Warning", "NodeLost", f"{message}; it is deleted", ""))
@@ -177,7 +176,7 @@ def _try_again(look: Look) -> Decision | None:
 
 def _publish(look: Look) -> Decision:
     observation, pod, why = look.observation, look.pod, str(look.outcome.stage)
-    desired = pod_status(pod, facts(observation, pod, look.circumstances), look.now)
+    desired = look.status
     body = status_patch(pod, desired)
     measures = _measures(observation, pod)
     if body is None:

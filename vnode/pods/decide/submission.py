@@ -8,8 +8,8 @@ from translators.identity import job_id
 from translators.pod_to_job import translate
 from translators.records.pods import Pod
 from vnode.pods.actions import Action, Decision, Forbid, Note, PatchStatus, Remember, Reread
-from vnode.pods.decide.circumstances import facts
 from vnode.pods.decide.data import missing_tokens, submit, told
+from vnode.pods.decide.circumstances import facts
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.refusal import refuse
 from vnode.view.observation import Observation
@@ -48,7 +48,7 @@ def _never_again(look: Look) -> Decision | None:
     pod = look.pod
     if pod.spec.restart_policy != "Never" or not was_started(pod):
         return None
-    body = status_patch(pod, final_status(pod, facts(look.observation, pod, look.circumstances), look.now))
+    body = status_patch(pod, final_status(pod, look.facts, look.now))
     if body is None:
         return Decision("the job of a Pod that runs once is gone")
     gone = Note(EventNote("Warning", _MISSING, f"{_REMOVED}; a Pod that runs once is not started again", ""))

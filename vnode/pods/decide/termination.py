@@ -6,12 +6,11 @@ an object never leaves before its tasks have ended, and never waits longer than 
 
 from datetime import datetime, timedelta
 
-from translators.allocation_to_status import EventNote, final_status, pod_status, status_patch
+from translators.allocation_to_status import EventNote, final_status, status_patch
 from translators.identity import job_id
 from translators.records.allocations import AllocationId
 from translators.records.pods import Pod
 from vnode.pods.actions import Action, Decision, DeletePod, Forbid, Kill, Note, PatchStatus, Reread, Stop
-from vnode.pods.decide.circumstances import facts
 from vnode.pods.decide.data import withdrawal
 from vnode.pods.decide.look import Look, Rule
 from vnode.view.observation import Observation
@@ -47,7 +46,7 @@ def _finish(look: Look) -> Decision | None:
     observation, pod = look.observation, look.pod
     if not observation.is_over:
         return None
-    body = status_patch(pod, final_status(pod, facts(observation, pod, look.circumstances), look.now))
+    body = status_patch(pod, final_status(pod, look.facts, look.now))
     status = () if body is None else (PatchStatus(body),)
     forbidden = (Forbid(observation.permit, job_id(pod.uid)),) if observation.permit else ()
     withdrawn = withdrawal(observation, look.circumstances)
@@ -81,7 +80,7 @@ def _kill_at_a_shorter_end(look: Look) -> Decision | None:
 
 
 def _publish(look: Look) -> Decision:
-    body = status_patch(look.pod, pod_status(look.pod, facts(look.observation, look.pod, look.circumstances), look.now))
+    body = status_patch(look.pod, look.status)
     return Decision("waits for its tasks to end", () if body is None else (PatchStatus(body),))
 
 
