@@ -6,6 +6,7 @@ them, are never held against a Pod.
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -23,13 +24,15 @@ from translators.fields import (
     Row,
     Verdict,
 )
-from translators.records.pods import Pod
+from translators.records.pods import ObjectMeta, Pod, PodStatus
 
 _BY_PATH = {row.path: row for row in ROWS}
 _PASSES = frozenset({Verdict.HONOURED, Verdict.IGNORED})
 _NAMES = re.compile(r"\[[^\]]*\]")
 _OF_CONTAINER = re.compile(r"spec\.containers\[([^\]]*)\]")
 _POD = TypeAdapter(Pod)
+_METADATA = TypeAdapter(ObjectMeta)
+_STATUS = TypeAdapter(PodStatus)
 
 Rows = dict[str, Row]
 
@@ -54,6 +57,26 @@ def decode_pod(raw: Mapping[str, Any]) -> Pod:
         pydantic.ValidationError: for what is no Pod.
     """
     return _POD.validate_python({**raw, "unsupported": tuple(_unsupported(raw.get("spec")))})
+
+
+def decode_newer(raw: Mapping[str, Any], known: Pod) -> Pod:
+    """As `decode_pod`, for another version of a Pod that is known: only what can differ is decoded.
+
+    A spec is what it was as long as its `metadata.generation` is; servers before 1.34 may not number them.
+
+    Raises:
+        pydantic.ValidationError: for what is no Pod.
+    """
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, Mapping) or metadata.get("uid") != known.metadata.uid:
+        return decode_pod(raw)
+    if metadata.get("resourceVersion") == known.metadata.resource_version:
+        return known
+    if not known.metadata.generation or metadata.get("generation") != known.metadata.generation:
+        return decode_pod(raw)
+    return replace(
+        known, metadata=_METADATA.validate_python(metadata), status=_STATUS.validate_python(raw.get("status") or {})
+    )
 
 
 def findings(pod: Pod, drivers: Mapping[str, str]) -> tuple[Finding, ...]:

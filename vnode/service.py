@@ -11,6 +11,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import structlog
 
@@ -19,7 +20,6 @@ from translators.namespaces import nomad_namespace
 from translators.pod_to_job import JobContext
 from translators.records.pods import Pod, PodUid
 from translators.references import references
-from translators.support import decode_pod
 from vnode import __version__
 from vnode.cluster import Cluster
 from vnode.delivery.subscriptions import Subscriptions, wake_for_tokens
@@ -60,6 +60,8 @@ WORKERS = 32
 #: Pods that wait for a later look: more than these are being started, or in trouble, at once.
 MANY = 50
 _UNKNOWN_SPEED = 1000.0
+#: Nomad namespaces in use; what is beyond is made anew.
+_CONTEXTS = 256
 
 
 class Collected:
@@ -139,6 +141,7 @@ class Service:
         #: MHz of one CPU: the setting, or the slowest client's as long as there was one.
         self._speed = settings.mhz_per_core
         self._clients_known = False
+        self._job_context = lru_cache(_CONTEXTS)(self._make_job_context)
         self.metrics.waiting.set_function(lambda: len(self.queue))
         self.metrics.later.set_function(lambda: self.queue.due)
         self.metrics.events_waiting.set_function(lambda: self.recorder.waiting)
@@ -226,7 +229,7 @@ class Service:
             self.kubernetes,
             "/api/v1/pods",
             {"fieldSelector": f"spec.nodeName={self.node.name}"},
-            decode_pod,
+            self.view.pods.decode,
             self.view.pods,
             time.monotonic,
             random.random,
@@ -238,7 +241,7 @@ class Service:
             view=self.view,
             queue=self.queue,
             peers=Peers(
-                pods=PodWriter(self._writing(self.kubernetes), decode_pod),
+                pods=PodWriter(self._writing(self.kubernetes), self.view.pods.decode),
                 jobs=ObservedNomad(self.client, self._told) if self.settings.observe else self.client,
                 variables=ObservedVariables(self.variables, self._told) if self.settings.observe else self.variables,
                 events=PodEvents(self.recorder, self.node.name),
@@ -270,21 +273,25 @@ class Service:
         followed = self.following.follow(namespace)
         if not (followed.synced and self.view.pods.synced and self.view.clients.synced):
             return followed.problem
-        job = JobContext(
+        job = self._job_context(namespace, self._speed or _UNKNOWN_SPEED, self.clients.memory_oversubscription)
+        settling = SETTLING_OF_MANY if self.queue.due > MANY else SETTLING
+        return Circumstances(job=job, policy=settings.policy, placeable=bool(self._speed), settling=settling)
+
+    def _make_job_context(self, namespace: str, mhz_per_core: float, memory_oversubscription: bool) -> JobContext:  # noqa: FBT001 - a key
+        settings = self.settings
+        return JobContext(
             cluster_id=self.cluster.id,
             node_name=settings.node_name,
             nomad_namespace=namespace,
             region=settings.nomad_region,
             datacenters=settings.datacenters,
             node_pool=settings.node_pool,
-            mhz_per_core=self._speed or _UNKNOWN_SPEED,
-            memory_oversubscription=self.clients.memory_oversubscription,
+            mhz_per_core=mhz_per_core,
+            memory_oversubscription=memory_oversubscription,
             default_driver=settings.default_driver,
             kubernetes_service=settings.kubernetes_endpoint,
             routable_allocations=settings.routable_allocations,
         )
-        settling = SETTLING_OF_MANY if self.queue.due > MANY else SETTLING
-        return Circumstances(job=job, policy=settings.policy, placeable=bool(self._speed), settling=settling)
 
     def _description(self) -> Description:
         return Description(

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from translators.records.allocations import Allocation, Client, Evaluation
 from vnode.errors import Denied, NoAnswer, PeerError, Unavailable
-from vnode.nomad.events import NotAnEvent, Topic, decode, is_heartbeat
+from vnode.nomad.events import NotAnEvent, Topic, decode, is_about_allocations, is_heartbeat
 from vnode.nomad.lines import LineSplitter, LineTooLong
 from vnode.nomad.transport import Transport
 
@@ -137,7 +137,7 @@ class EventStream:
             async for chunk in chunks:
                 read_at = self._now()
                 for line in splitter.feed(chunk):
-                    if not is_heartbeat(line):
+                    if not (is_heartbeat(line) or is_about_allocations(line)):
                         applier.take(line, read_at)
                     elif not catching_up:
                         beginning.reschedule(None)

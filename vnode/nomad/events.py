@@ -64,6 +64,11 @@ _LINE = TypeAdapter(_Line)
 Record = Allocation | Evaluation | Client
 _HEARTBEAT = b"{}"
 
+#: A client is told of again with each news about one of its allocations, at 5 KB a time; nothing about it is new then.
+#: In a text of somebody's the quotes would be escaped.
+_OF_AN_ALLOCATION = b'"Events":[{"Topic":"Node","Type":"AllocationUpdated",'
+_TOPIC = b'"Topic":'
+
 
 class NotAnEvent(ValueError):
     """A line that is neither events nor a sign of life, such as the error text of an older Nomad."""
@@ -72,6 +77,11 @@ class NotAnEvent(ValueError):
 def is_heartbeat(line: bytes) -> bool:
     """Whether the line is only a sign of life; the first one says that the stream has begun."""
     return line == _HEARTBEAT
+
+
+def is_about_allocations(line: bytes) -> bool:
+    """Whether the line tells of a client only because an allocation of it changed; a false no does no harm."""
+    return _OF_AN_ALLOCATION in line[:200] and line.count(_TOPIC) == 1
 
 
 def decode(line: bytes) -> tuple[int, list[Record]]:

@@ -232,9 +232,9 @@ class JobStore:
 
 
 def _says_something(evaluation: Evaluation) -> bool:
-    """Whether more follows from it than the allocation will tell: a stop, or that there is no place."""
+    """Whether more follows from it than the allocation will tell: the end of a stop, or that there is no place."""
     unplaced = bool(evaluation.failed_tg_allocs) or evaluation.status in {"blocked", "failed"}
-    return unplaced or evaluation.triggered_by == _STOP
+    return unplaced or (evaluation.triggered_by == _STOP and evaluation.status in _FINISHED)
 
 
 def _is_known(before: Evaluation, evaluation: Evaluation) -> bool:

@@ -1,8 +1,10 @@
 """The Pods of our Node, as the Kubernetes API holds them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from translators.records.pods import Pod, PodUid
+from translators.support import decode_newer, decode_pod
 from vnode.view.observation import Removal
 
 
@@ -52,6 +54,12 @@ class PodStore:
     def take_read_at(self, uid: PodUid) -> float | None:
         """When the watch showed this Pod first, monotonic seconds; asking forgets it."""
         return self._read_at.pop(uid, None)
+
+    def decode(self, raw: Mapping[str, Any]) -> Pod:
+        """A Pod as the API serves it, made from what is known of it already; raises pydantic.ValidationError."""
+        metadata = raw.get("metadata")
+        known = self._pods.get(metadata.get("uid", "")) if isinstance(metadata, dict) else None
+        return decode_pod(raw) if known is None else decode_newer(raw, known)
 
     def replace(self, pods: Iterable[Pod]) -> None:
         """Take over a complete list; what it does not hold is looked at, and not believed to have left the API."""

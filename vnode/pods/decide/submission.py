@@ -8,8 +8,8 @@ from translators.identity import job_id
 from translators.pod_to_job import translate
 from translators.records.pods import Pod
 from vnode.pods.actions import Action, Decision, Forbid, Note, PatchStatus, Remember, Reread
-from vnode.pods.decide.data import missing_tokens, submit, told
 from vnode.pods.decide.circumstances import facts
+from vnode.pods.decide.data import missing_tokens, submit, told
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.refusal import refuse
 from vnode.view.observation import Observation
