@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translators.records.allocations import GONE, Allocation, Client, Evaluation
-from vnode.nomad.events import NotAnEvent, decode, is_heartbeat
+from vnode.nomad.events import NotAnEvent, decode, is_about_allocations, is_heartbeat
 from vnode.nomad.lines import LineSplitter, LineTooLong
 
 
@@ -43,6 +43,34 @@ def test_a_line_without_end_is_refused() -> None:
 def test_a_heartbeat_is_no_event() -> None:
     assert is_heartbeat(b"{}")
     assert not is_heartbeat(b'{"Index":1}')
+
+
+def line_of(*events: tuple[str, str, dict[str, object]]) -> bytes:
+    told = [{"Topic": topic, "Type": kind, "Payload": payload} for topic, kind, payload in events]
+    return json.dumps({"Index": 7, "Events": told}, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (line_of(("Node", "AllocationUpdated", {"Node": {"ID": "n"}})), True),
+        (line_of(("Node", "NodeEvent", {"Node": {"ID": "n"}})), False),
+        (line_of(("Allocation", "AllocationUpdated", {})), False),
+        (line_of(("Node", "AllocationUpdated", {}), ("Node", "NodeEvent", {"Node": {"ID": "n"}})), False),
+        (
+            line_of(
+                (
+                    "Node",
+                    "NodeEvent",
+                    {"Node": {"Meta": {"x": '"Events":[{"Topic":"Node","Type":"AllocationUpdated",'}}},
+                )
+            ),
+            False,
+        ),
+    ],
+)
+def test_news_of_an_allocation_is_no_news_of_its_client(line: bytes, *, expected: bool) -> None:
+    assert is_about_allocations(line) is expected
 
 
 def test_the_topic_decides_what_an_event_holds() -> None:

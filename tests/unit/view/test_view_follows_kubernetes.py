@@ -19,6 +19,14 @@ def test_a_pod_that_we_wrote_ourselves_is_nothing_new() -> None:
     assert notified.take() == set()
 
 
+def test_what_is_known_of_a_pod_is_used_to_decode_its_next_version() -> None:
+    raw = {"metadata": {"name": "web", "namespace": "shop", "uid": "u1", "resourceVersion": "1"}, "spec": {}}
+    seen = view()
+    first = seen.pods.decode(raw)
+    seen.pods.apply(first)
+    assert seen.pods.decode(raw) is first
+
+
 def test_an_answer_older_than_the_watch_is_not_folded_in() -> None:
     seen = view()
     seen.pods.apply(pod("u1", version=3))

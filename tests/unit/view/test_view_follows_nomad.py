@@ -82,6 +82,17 @@ def test_a_stop_is_resolved_when_its_evaluation_is_finished() -> None:
     assert seen.observation(U1).is_over
 
 
+def test_only_the_end_of_a_stop_is_worth_a_look() -> None:
+    notified = Notified()
+    seen = view(notified)
+    seen.jobs.apply_job(stub("u1", stop=True))
+    notified.take()
+    seen.jobs.apply_evaluation(evaluation("u1", trigger="job-deregister", status="pending", index=2))
+    assert notified.take() == set()
+    seen.jobs.apply_evaluation(evaluation("u1", trigger="job-deregister", status="complete", index=3))
+    assert notified.take() == {"u1"}
+
+
 def test_a_stop_is_resolved_beside_the_blocked_evaluation_that_it_cancels() -> None:
     """Nomad finishes the one and cancels the other at the same index."""
     seen = view()

@@ -1,5 +1,7 @@
 """What is written and what is said, and that neither happens twice."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.translators.allocation_to_status.api_server import ApiServer
@@ -96,6 +98,16 @@ def test_a_server_that_drops_the_observed_generation_is_not_written_to_for_ever(
     follow(server, facts(allocation(web=RUNNING)))
     assert server.status.pop("observedGeneration") == 2
     assert status_patch(server.pod, pod_status(server.pod, facts(allocation(web=RUNNING)), at(99))) is None
+
+
+@pytest.mark.parametrize(("deleted", "written"), [(False, True), (True, False)])
+def test_a_generation_alone_is_told_unless_it_is_that_of_the_deletion(*, deleted: bool, written: bool) -> None:
+    server = ApiServer(pod(generation=1))
+    follow(server, facts(allocation(web=RUNNING)))
+    metadata = replace(server.pod.metadata, generation=2, deletion_timestamp=at(60) if deleted else None)
+    newer = replace(server.pod, metadata=metadata)
+    patch = status_patch(newer, pod_status(newer, facts(allocation(web=RUNNING)), at(99)))
+    assert (patch is not None) is written
 
 
 @pytest.mark.parametrize(
