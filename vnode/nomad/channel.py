@@ -1,28 +1,30 @@
-"""The connections to Nomad that show one identity: how a request looks, and what its failure means.
+"""The connections to Nomad that show one identity: how a request looks, and what its failure means."""
 
-httpx2's transport is used without its client: redirects, cookies, auth flows and environment proxies have no
-business here, and would cost a fifth of a request's CPU.
-"""
-
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
-import httpx2
+import aiohttp
+from yarl import URL
 
 from vnode.errors import NoAnswer, PeerError, Unavailable
-from vnode.fence import OPEN, Fence, demand
+from vnode.fence import OPEN, Fence
+from vnode.last_look import last_look
 from vnode.nomad.budget import REQUESTS
 from vnode.nomad.credentials import Identity
 from vnode.nomad.errors import classify, leaderless
 
-#: Seconds. A server without a leader holds a request for 5 s before it says so (RPCHoldTimeout).
-CONNECT, READ, WRITE = 5.0, 30.0, 10.0
+#: Seconds. CONNECT is for name, TCP and TLS together. A server without a leader holds a request for 5 s before it
+#: says so (RPCHoldTimeout).
+CONNECT, READ, WHOLE = 5.0, 30.0, 60.0
 
-#: Short, for httpx2 looks at every idle connection with every request.
+#: Nomad keeps an idle connection for as long as we do, and one of its 100 with it.
 _KEEP_ALIVE = 15.0
 _LONGEST_ERROR = 64 * 1024
-_UNAPPLIED = httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout
+_UNAPPLIED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+#: A request was not sent whole, or its answer did not come whole.
+_BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +57,16 @@ class Reply:
 class Stream:
     """An answer that is read while it arrives; `address` is the server that it comes from."""
 
-    def __init__(self, response: httpx2.Response, address: str) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, address: str) -> None:
         self._response = response
         self.address = address
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The bytes as they arrive; raises Unavailable when the connection breaks or is silent for too long."""
         try:
-            async for chunk in self._response.aiter_raw():
+            async for chunk in self._response.content.iter_any():
                 yield chunk
-        except httpx2.HTTPError as error:
+        except _BROKEN as error:
             raise _broken(error, self.address) from None
 
 
@@ -78,29 +80,34 @@ class Elsewhere(Exception):
 
 
 class Channel:
-    """Connections with one identity. After `retire` they are closed as soon as the last use has ended."""
+    """Connections with one identity, for calls that are `fenced` or none that is.
 
-    def __init__(self, identity: Identity, server_name: str) -> None:
-        keep = httpx2.Limits(max_connections=REQUESTS, max_keepalive_connections=REQUESTS, keepalive_expiry=_KEEP_ALIVE)
-        once = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+    After `retire` they are closed as soon as the last use has ended.
+    """
+
+    def __init__(self, identity: Identity, server_name: str, *, fenced: bool = False) -> None:
         self.identity = identity
-        self._requests = httpx2.AsyncHTTPTransport(verify=identity.tls, trust_env=False, limits=keep)
-        self._streams = httpx2.AsyncHTTPTransport(verify=identity.tls, trust_env=False, limits=once)
-        self._token = ((b"X-Nomad-Token", identity.token.encode()),) if identity.token else ()
-        self._server_name = {"sni_hostname": server_name} if server_name else {}
+        self._fenced = fenced
+        self._server_name = server_name or None
+        self._token = {"X-Nomad-Token": identity.token} if identity.token else {}
+        self._requests = self._session(limit=REQUESTS, keepalive_timeout=_KEEP_ALIVE)
+        self._streams = self._session(limit=0, force_close=True)
         self._uses = 0
         self._retired = False
 
     async def exchange(self, address: str, call: Call) -> Reply:
         """One request and its whole answer; raises PeerError or Elsewhere."""
-        async with self._used(), self._response(self._requests, address, call) as response:
-            body, headers = await response.aread(), response.headers
-            return Reply(body, headers.get("x-nomad-nexttoken", ""), int(headers.get("x-nomad-index") or 0))
+        async with self.in_use(), await self._open(self._requests, address, call, WHOLE) as response:
+            try:
+                body, headers = await response.read(), response.headers
+            except _BROKEN as error:
+                raise Elsewhere(_broken(error, address), unapplied=False) from None
+            return Reply(body, headers.get("X-Nomad-NextToken", ""), int(headers.get("X-Nomad-Index") or 0))
 
     @asynccontextmanager
     async def stream(self, address: str, call: Call) -> AsyncIterator[Stream]:
         """A connection of its own whose answer is read while it arrives; raises PeerError or Elsewhere."""
-        async with self._used(), self._response(self._streams, address, call) as response:
+        async with self.in_use(), await self._open(self._streams, address, call, None) as response:
             yield Stream(response, address)
 
     async def retire(self) -> None:
@@ -109,7 +116,8 @@ class Channel:
         await self._close_if_unused()
 
     @asynccontextmanager
-    async def _used(self) -> AsyncIterator[None]:
+    async def in_use(self) -> AsyncIterator[None]:
+        """Keep the connections for several attempts, though the channel may be retired between them."""
         self._uses += 1
         try:
             yield
@@ -119,65 +127,82 @@ class Channel:
 
     async def _close_if_unused(self) -> None:
         if self._retired and not self._uses:
-            await self._requests.aclose()
-            await self._streams.aclose()
-
-    @asynccontextmanager
-    async def _response(
-        self, transport: httpx2.AsyncHTTPTransport, address: str, call: Call
-    ) -> AsyncIterator[httpx2.Response]:
-        try:
-            response = await transport.handle_async_request(self._request(address, call))
             try:
-                if not response.is_success:
-                    raise await _refusal(response)
-                yield response
+                await self._requests.close()
             finally:
-                await response.aclose()
-        except httpx2.HTTPError as error:
-            raise Elsewhere(_broken(error, address), unapplied=isinstance(error, _UNAPPLIED)) from None
+                await self._streams.close()
 
-    def _request(self, address: str, call: Call) -> httpx2.Request:
-        headers = [
-            (b"User-Agent", b"hashinetes"),
-            (b"Accept-Encoding", b"gzip" if call.compressed else b"identity"),
-            *self._token,
-        ]
-        timeout = {"connect": CONNECT, "read": call.read, "write": WRITE, "pool": CONNECT}
-        last_look = {} if call.fence is OPEN else {"trace": _asking(call.fence)}
-        return httpx2.Request(
-            call.method,
-            address + call.target,
-            headers=headers,
-            content=call.body or None,
-            extensions={"timeout": timeout, **self._server_name, **last_look},
+    def _session(self, **connections: Any) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(ssl=self.identity.tls, **connections)
+        # Proxies of the environment, cookies and redirects have no business here.
+        return aiohttp.ClientSession(
+            connector=connector,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "hashinetes", **self._token},
+            trace_configs=[last_look()] if self._fenced else [],
         )
 
+    async def _open(
+        self, session: aiohttp.ClientSession, address: str, call: Call, whole: float | None
+    ) -> aiohttp.ClientResponse:
+        try:
+            response = await session.request(
+                call.method,
+                URL(address + call.target, encoded=True),
+                data=call.body or None,
+                headers=_COMPRESSED if call.compressed else _PLAIN,
+                timeout=aiohttp.ClientTimeout(total=whole, connect=CONNECT, sock_read=call.read),
+                allow_redirects=False,
+                middlewares=() if call.method == "GET" else (_once,),
+                server_hostname=self._server_name,
+                trace_request_ctx=call.fence,
+            )
+            if response.status < 300:  # noqa: PLR2004 - HTTP: 2xx
+                return response
+            async with response:
+                raise await _refusal(response)
+        except _BROKEN as error:
+            raise Elsewhere(_broken(error, address), unapplied=isinstance(error, _UNAPPLIED)) from None
 
-def _asking(fence: Fence) -> Callable[[str, object], Awaitable[None]]:
-    """The last look before bytes are written: the wait for a connection may have been long."""
 
-    async def look(moment: str, _: object) -> None:
-        if moment.endswith("send_request_headers.started"):
-            demand(fence)
-
-    return look
+class _LostError(aiohttp.ClientConnectionError):
+    """The connection broke with a write on it."""
 
 
-async def _refusal(response: httpx2.Response) -> Exception:
-    status, text = response.status_code, await _text(response)
-    error = classify(status, text, _seconds(response.headers.get("retry-after", "")))
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a write once.
+
+    aiohttp repeats PUT and DELETE when the connection breaks, for HTTP calls them idempotent. Nomad's are not: a signal
+    would arrive twice, and a repetition that finds nobody would pass for a write that was never applied.
+    """
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _LostError(str(error)) from None
+
+
+_PLAIN, _COMPRESSED = {"Accept-Encoding": "identity"}, {"Accept-Encoding": "gzip"}
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> Exception:
+    status, text = response.status, await _text(response)
+    error = classify(status, text, _seconds(response.headers.get("Retry-After", "")))
     unapplied = leaderless(status, text)
     if unapplied or (status >= 500 and isinstance(error, Unavailable)):  # noqa: PLR2004 - server errors
         return Elsewhere(error, unapplied=unapplied)
     return error
 
 
-async def _text(response: httpx2.Response) -> str:
+async def _text(response: aiohttp.ClientResponse) -> str:
     text = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.content.iter_any():
         text += chunk
         if len(text) >= _LONGEST_ERROR:
+            # What is left unread is not worth a connection.
+            response.close()
             break
     return text[:_LONGEST_ERROR].decode(errors="replace")
 
@@ -186,8 +211,26 @@ def _seconds(retry_after: str) -> float | None:
     return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
 
 
-def _broken(error: httpx2.HTTPError, address: str) -> NoAnswer:
-    # A local protocol error quotes the header that it objects to.
-    quotable = not isinstance(error, httpx2.LocalProtocolError)
-    said = (str(error) if quotable else "") or type(error).__name__
-    return NoAnswer(f"Nomad at {address}: {said}")
+def _broken(error: Exception, address: str) -> NoAnswer:
+    return NoAnswer(f"Nomad at {address}: {_said(error)}")
+
+
+#: Words that are the same each time, for they end in Events; the library quotes whole URLs and objects.
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (ConnectionRefusedError, "connection refused"),
+    (aiohttp.ConnectionTimeoutError, "no connection in time"),
+    (TimeoutError, "no answer in time"),
+    (aiohttp.ClientPayloadError, "the answer broke off"),
+    (aiohttp.ClientResponseError, "what answers there does not speak HTTP"),
+)
+
+
+def _said(error: Exception) -> str:
+    cause = _cause(error)
+    return next((words for kind, words in _WORDS if isinstance(cause, kind)), str(cause) or type(cause).__name__)
+
+
+def _cause(error: Exception) -> Exception:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return error.certificate_error
+    return error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error

@@ -138,20 +138,22 @@ class Transport:
         """A token or certificate may have been replaced a moment ago: look before Denied is believed."""
         channel = await self._channel_for_now()
         try:
-            return await run(channel)
+            async with channel.in_use():
+                return await run(channel)
         except Denied:
             await self._credentials.reread()
             fresh = await self._channel_for_now()
             if fresh is channel:
                 raise
-            return await run(fresh)
+            async with fresh.in_use():
+                return await run(fresh)
 
     async def _channel_for_now(self) -> Channel:
         identity = await self._credentials.identity()
         old = self._channel
         if old and old.identity is identity:
             return old
-        self._channel = new = Channel(identity, self._server_name)
+        self._channel = new = Channel(identity, self._server_name, fenced=self._fence is not OPEN)
         if old:
             await old.retire()
         return new
