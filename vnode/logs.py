@@ -5,19 +5,23 @@ import sys
 from typing import Literal
 
 import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 
 
 def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
     """Set up structlog, and let the libraries we use speak up only when something is wrong.
 
-    kubernetes_asyncio and httpx log bodies and addresses at debug level, Secrets among them: their level
-    never follows ours.
+    Clients of Kubernetes and Nomad log bodies and addresses at debug level, Secrets among them: their level never
+    follows ours. Tracebacks go without the values of variables, as tokens and Secrets are among those.
     """
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if console
+        else structlog.processors.JSONRenderer()
     )
-    exceptions = [] if console else [structlog.processors.dict_tracebacks]
+    exceptions = [] if console else [ExceptionRenderer(ExceptionDictTransformer(show_locals=False))]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
