@@ -1,20 +1,23 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-import respx
 
+from tests.unit.nomad.scripted import ScriptedNomad
 from vnode.nomad.transport import NomadSettings, Transport, connect
 
 
 @pytest.fixture
-def nomad() -> Iterator[respx.Router]:
-    """What Nomad answers at whichever address; `using` is the mocker that pytest-httpx2 brings."""
-    with respx.mock(using="httpcore2", assert_all_called=False) as router:
-        yield router
+def nomad(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedNomad]:
+    """What Nomad answers at whichever address."""
+    scripted = ScriptedNomad()
+    scripted.stand_behind_aiohttp(monkeypatch)
+    yield scripted
+    assert not scripted.mistakes
 
 
 @pytest.fixture
-async def transport() -> AsyncIterator[Transport]:
+async def transport(nomad: ScriptedNomad) -> AsyncIterator[Transport]:
     settings = NomadSettings(addresses=("http://one:4646", "http://two:4646"), token="secret-token", region="eu")
     async with connect(settings) as transport:
         yield transport
+    assert nomad.open_connections == 0

@@ -1,12 +1,11 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
-import httpx
-import httpx2
 import pytest
-import respx
 
+from tests.unit.nomad.scripted import Answer, ScriptedNomad, Trouble, response
+from tests.unit.nomad.scripted import streamed as body
 from translators.records.allocations import Allocation, Client, Evaluation
 from vnode.errors import Denied, PeerError, Unavailable
 from vnode.nomad import event_stream
@@ -14,27 +13,10 @@ from vnode.nomad.event_stream import EventStream
 from vnode.nomad.transport import Transport
 
 HEARTBEAT = b"{}\n"
-REFUSED = httpx2.ConnectError("connection refused")
 
 
 class _StopHereError(Exception):
     """Ends an endless run once the wanted number of pauses was made."""
-
-
-class Body(httpx.AsyncByteStream):
-    """Parts of a stream: bytes, an error to raise, or something to wait for."""
-
-    def __init__(self, *parts: bytes | Exception | Callable[[], Awaitable[object]]) -> None:
-        self._parts = parts
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self._parts:
-            if isinstance(part, Exception):
-                raise part
-            if isinstance(part, bytes):
-                yield part
-            else:
-                await part()
 
 
 class Sink:
@@ -88,23 +70,18 @@ async def _at_once() -> None:
 class World:
     """A Nomad, a sink, a clock and a sleep that ends the run after `pauses`."""
 
-    def __init__(self, transport: Transport, nomad: respx.Router) -> None:
+    def __init__(self, transport: Transport, nomad: ScriptedNomad) -> None:
         self.transport = transport
         self.sink = Sink()
         self.time = 1000.0
         self.pauses: list[float] = []
-        self.streams = nomad.get(path="/v1/event/stream")
-        self.lists = nomad.get(path="/v1/allocations")
+        self.streams = nomad.get("/v1/event/stream")
+        self.lists = nomad.get("/v1/allocations")
         self.index(5)
-        nomad.get(path="/v1/nodes").respond(json=[])
+        self.clients = nomad.get("/v1/nodes").respond(json=[])
 
     def index(self, index: int) -> None:
         self.lists.respond(json=[], headers={"X-Nomad-Index": str(index)})
-
-    def answers(self, *bodies: Body | httpx.Response | Exception) -> None:
-        self.streams.side_effect = [
-            httpx.Response(200, stream=body) if isinstance(body, Body) else body for body in bodies
-        ]
 
     async def run(self, *, pauses: int = 1) -> list[str]:
         async def sleep(seconds: float) -> None:
@@ -127,7 +104,7 @@ class World:
 
 
 @pytest.fixture
-def world(transport: Transport, nomad: respx.Router) -> World:
+def world(transport: Transport, nomad: ScriptedNomad) -> World:
     return World(transport, nomad)
 
 
@@ -146,12 +123,12 @@ def line(index: int, *allocations: str, padding: int = 0) -> bytes:
 
 
 async def test_it_lists_after_the_first_sign_of_life_and_then_follows(world: World) -> None:
-    world.answers(Body(HEARTBEAT, world.sink.is_up, line(6, "a"), HEARTBEAT, line(7, "b", "c")))
+    world.streams.script(body(HEARTBEAT, world.sink.is_up, line(6, "a"), HEARTBEAT, line(7, "b", "c")))
     assert await world.run() == ["resync", "connected", "a@6", "b@7", "c@7", "disconnected"]
-    request = world.streams.calls.last.request
-    assert request.url.params.get_list("topic") == ["Allocation", "Node"]
-    assert request.url.params["namespace"] == "team"
-    assert int(request.url.params["index"]) > 10**15
+    query = world.streams.last.url.query
+    assert query.getall("topic") == ["Allocation", "Node"]
+    assert query["namespace"] == "team"
+    assert int(query["index"]) > 10**15
 
 
 async def test_what_arrives_during_the_list_is_applied_after_it_in_order(world: World) -> None:
@@ -163,7 +140,7 @@ async def test_what_arrives_during_the_list_is_applied_after_it_in_order(world: 
         arrived.set()
         await world.sink.is_up()
 
-    world.answers(Body(HEARTBEAT, *lines, all_arrived, line(130, "last")))
+    world.streams.script(body(HEARTBEAT, *lines, all_arrived, line(130, "last")))
     log = await world.run()
     assert log == [
         "resync",
@@ -175,27 +152,36 @@ async def test_what_arrives_during_the_list_is_applied_after_it_in_order(world: 
 
 
 async def test_what_the_list_reflects_is_not_applied_again(world: World) -> None:
+    arrived = asyncio.Event()
+    world.sink.list = arrived.wait
     world.index(41)
-    world.answers(Body(line(40, "purged"), HEARTBEAT, line(41, "old"), line(42, "new"), world.sink.is_up))
+
+    async def listed() -> None:
+        arrived.set()
+        await world.sink.is_up()
+
+    world.streams.script(body(line(40, "purged"), HEARTBEAT, line(41, "old"), line(42, "new"), listed))
     assert await world.run() == ["resync", "new@42", "connected", "disconnected"]
 
 
 async def test_a_stream_that_goes_back_is_not_believed_and_everything_is_listed_again(world: World) -> None:
-    world.answers(Body(HEARTBEAT, world.sink.is_up, line(9, "a"), line(8, "late")), Body(HEARTBEAT, world.sink.is_up))
+    world.streams.script(
+        body(HEARTBEAT, world.sink.is_up, line(9, "a"), line(8, "late")), body(HEARTBEAT, world.sink.is_up)
+    )
     log = await world.run(pauses=2)
     assert log == ["resync", "connected", "a@9", "disconnected", "resync", "connected", "disconnected"]
     assert "from index 9 to 8" in str(world.sink.errors[0])
 
 
 async def test_two_lines_of_one_index_are_both_applied(world: World) -> None:
-    world.answers(Body(HEARTBEAT, world.sink.is_up, line(6, "a") + line(6, "b")))
+    world.streams.script(body(HEARTBEAT, world.sink.is_up, line(6, "a") + line(6, "b")))
     assert (await world.run())[2:4] == ["a@6", "b@6"]
 
 
 async def test_a_line_of_600_kilobytes_in_pieces_is_one_line(world: World) -> None:
     big = line(6, "a", padding=600_000)
     pieces = [big[start : start + 65_536] for start in range(0, len(big), 65_536)]
-    world.answers(Body(HEARTBEAT, world.sink.is_up, *pieces))
+    world.streams.script(body(HEARTBEAT, world.sink.is_up, *pieces))
     assert "a@6" in await world.run()
 
 
@@ -203,7 +189,7 @@ async def test_a_record_carries_the_time_at_which_its_line_was_read(world: World
     async def later() -> None:
         world.time = 1000.5
 
-    world.answers(Body(HEARTBEAT, world.sink.is_up, line(6, "a"), later, line(7, "b")))
+    world.streams.script(body(HEARTBEAT, world.sink.is_up, line(6, "a"), later, line(7, "b")))
     await world.run()
     assert world.sink.times == [1000.0, 1000.5]
 
@@ -214,14 +200,15 @@ async def test_a_record_carries_the_time_at_which_its_line_was_read(world: World
         ((), "ended its event stream"),
         ((line(6, "a")[:30],), "ended its event stream"),
         ((b"event dropped from buffer\n",), "not understood"),
-        ((httpx2.RemoteProtocolError("peer closed connection"),), "peer closed connection"),
-        ((httpx2.ReadTimeout(""),), "ReadTimeout"),
+        ((Trouble.CLOSED,), "the answer broke off"),
+        ((Trouble.RESET,), "the answer broke off"),
+        ((Trouble.SILENT,), "no answer in time"),
     ],
 )
 async def test_however_a_stream_ends_everything_is_listed_again(
-    world: World, ending: Iterable[bytes | Exception], says: str
+    world: World, ending: Iterable[bytes | Trouble], says: str
 ) -> None:
-    world.answers(Body(HEARTBEAT, world.sink.is_up, *ending), Body(HEARTBEAT, world.sink.is_up))
+    world.streams.script(body(HEARTBEAT, world.sink.is_up, *ending), body(HEARTBEAT, world.sink.is_up))
     log = await world.run(pauses=2)
     assert log == ["resync", "connected", "disconnected", "resync", "connected", "disconnected"]
     assert isinstance(world.sink.errors[0], Unavailable)
@@ -236,20 +223,20 @@ async def test_a_list_that_fails_ends_the_connection(world: World) -> None:
         await asyncio.Event().wait()
 
     world.sink.list = fail
-    world.answers(Body(HEARTBEAT, for_ever))
+    world.streams.script(body(HEARTBEAT, for_ever))
     assert await world.run() == ["resync", "disconnected"]
 
 
 async def test_a_backlog_beyond_the_bound_ends_the_connection(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_stream, "BACKLOG", 1000)
     world.sink.list = asyncio.Event().wait
-    world.answers(Body(HEARTBEAT, *[line(6, "a")] * 20, asyncio.Event().wait))
+    world.streams.script(body(HEARTBEAT, *[line(6, "a")] * 20, asyncio.Event().wait))
     assert (await world.run())[-1] == "disconnected"
     assert "more than 1000 bytes" in str(world.sink.errors[0])
 
 
 async def test_pauses_grow_to_their_bound(world: World) -> None:
-    world.streams.side_effect = REFUSED
+    world.streams.always(Trouble.REFUSED)
     await world.run(pauses=9)
     assert world.pauses == [0.5, 1, 2, 4, 5, 5, 5, 5, 5]
 
@@ -264,42 +251,42 @@ async def test_a_connection_that_lasted_makes_the_next_pause_short(world: World)
     async def hours() -> None:
         world.time += 7200
 
-    world.answers(*[REFUSED] * 6, Body(HEARTBEAT, world.sink.is_up, hours))
+    world.streams.script(*[Trouble.REFUSED] * 6, body(HEARTBEAT, world.sink.is_up, hours))
     await world.run(pauses=4)
     assert world.pauses == [0.5, 1, 2, 0.5]
 
 
-async def test_a_server_that_was_left_is_left_by_the_stream_too(world: World, nomad: respx.Router) -> None:
-    nomad.get(path="/v1/jobs", host="one").mock(side_effect=REFUSED)
-    nomad.get(path="/v1/jobs", host="two").respond(json=[])
+async def test_a_server_that_was_left_is_left_by_the_stream_too(world: World, nomad: ScriptedNomad) -> None:
+    nomad.get("/v1/jobs", host="one").always(Trouble.REFUSED)
+    nomad.get("/v1/jobs", host="two").respond(json=[])
 
     async def move() -> None:
         await world.sink.is_up()
         await world.transport.request("GET", "/v1/jobs")
 
-    world.answers(Body(HEARTBEAT, move, HEARTBEAT, line(9, "unseen")))
+    world.streams.script(body(HEARTBEAT, move, HEARTBEAT, line(9, "unseen")))
     assert await world.run() == ["resync", "connected", "disconnected"]
     assert "was left for http://two:4646" in str(world.sink.errors[0])
 
 
-@pytest.mark.parametrize("body", [Body(), Body(asyncio.Event().wait)], ids=["ends", "stays silent"])
+@pytest.mark.parametrize("answer", [body(), body(asyncio.Event().wait)], ids=["ends", "stays silent"])
 async def test_a_refusal_without_a_word_is_found_out_by_a_list(
-    world: World, monkeypatch: pytest.MonkeyPatch, body: Body
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: Answer
 ) -> None:
     monkeypatch.setattr(event_stream, "PATIENCE", 0.01)
     world.lists.respond(403, text="Permission denied")
-    world.answers(body)
+    world.streams.script(answer)
     assert await world.run() == ["denied"]
     assert isinstance(world.sink.errors[0], Denied)
 
 
 async def test_an_older_nomad_refuses_by_status(world: World) -> None:
-    world.answers(httpx.Response(403, text="Permission denied"))
+    world.streams.script(response(403, text="Permission denied"))
     assert await world.run() == ["denied"]
 
 
 async def test_a_stream_that_does_not_begin_though_lists_work_is_unavailable(world: World) -> None:
-    world.answers(Body())
+    world.streams.script(body())
     assert await world.run() == ["disconnected"]
     assert "did not begin" in str(world.sink.errors[0])
 
@@ -309,15 +296,13 @@ async def test_a_mistake_of_the_sink_comes_out(world: World) -> None:
         raise KeyError("bug")
 
     world.sink.list = bug
-    world.answers(Body(HEARTBEAT, asyncio.Event().wait))
+    world.streams.script(body(HEARTBEAT, asyncio.Event().wait))
     with pytest.raises(ExceptionGroup) as caught:
         await world.run()
     assert caught.group_contains(KeyError)
 
 
-async def test_an_expired_token_shows_within_a_minute_though_the_stream_stays_open(
-    world: World, nomad: respx.Router
-) -> None:
+async def test_an_expired_token_shows_within_a_minute_though_the_stream_stays_open(world: World) -> None:
     """Nomad looks at a token when a stream begins, and never again."""
     pauses: list[float] = []
 
@@ -326,8 +311,8 @@ async def test_an_expired_token_shows_within_a_minute_though_the_stream_stays_op
         if len(pauses) == 2:
             raise _StopHereError
 
-    nomad.get(path="/v1/nodes").respond(403, text="ACL token expired")
-    world.answers(Body(HEARTBEAT, world.sink.is_up, asyncio.Event().wait))
+    world.clients.respond(403, text="ACL token expired")
+    world.streams.script(body(HEARTBEAT, world.sink.is_up, asyncio.Event().wait))
     stream = EventStream(
         world.transport,
         "",

@@ -1,10 +1,9 @@
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, aclosing
 
-import httpx
 import pytest
-import respx
 
+from tests.unit.nomad.scripted import Response, Route, ScriptedNomad, response
 from vnode.errors import NotFound, Unavailable
 from vnode.nomad.budget import STREAMS
 from vnode.nomad.errors import TooManyStreams
@@ -18,13 +17,12 @@ def logs(transport: Transport) -> NomadLogs:
 
 
 @pytest.fixture
-def content(nomad: respx.Router) -> respx.Route:
-    return nomad.get(path="/v1/client/fs/logs/c0ffee")
+def content(nomad: ScriptedNomad) -> Route:
+    return nomad.get("/v1/client/fs/logs/c0ffee")
 
 
-def listing(*sizes: tuple[int, int]) -> httpx.Response:
-    return httpx.Response(
-        200,
+def listing(*sizes: tuple[int, int]) -> Response:
+    return response(
         json=[
             {"Name": f"app.stdout.{index}", "Size": size, "IsDir": False, "ModTime": "2026-01-02T03:04:05Z"}
             for index, size in sizes
@@ -32,20 +30,19 @@ def listing(*sizes: tuple[int, int]) -> httpx.Response:
     )
 
 
-def list_as(nomad: respx.Router, *answers: httpx.Response) -> None:
-    nomad.get(path="/v1/client/fs/ls/c0ffee").side_effect = list(answers)
+def list_as(nomad: ScriptedNomad, *answers: Response) -> None:
+    nomad.get("/v1/client/fs/ls/c0ffee").script(*answers)
 
 
 async def collected(chunks: AsyncIterator[bytes]) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
-async def test_a_read_asks_for_raw_bytes(logs: NomadLogs, content: respx.Route) -> None:
+async def test_a_read_asks_for_raw_bytes(logs: NomadLogs, content: Route) -> None:
     content.respond(content=b"hello\n")
     read = logs.read("c0ffee", "app", "stderr", origin="end", offset=6)
     assert await collected(read) == b"hello\n"
-    request = content.calls.last.request
-    assert dict(request.url.params) == {
+    assert dict(content.last.url.query) == {
         "region": "eu",
         "task": "app",
         "type": "stderr",
@@ -54,46 +51,46 @@ async def test_a_read_asks_for_raw_bytes(logs: NomadLogs, content: respx.Route) 
         "follow": "false",
         "plain": "true",
     }
-    assert request.extensions["timeout"]["read"] == 30
+    assert content.last.silence == 30
 
 
-async def test_following_may_be_silent_for_ever(logs: NomadLogs, content: respx.Route) -> None:
+async def test_following_may_be_silent_for_ever(logs: NomadLogs, content: Route) -> None:
     content.respond(content=b"x")
     await collected(logs.read("c0ffee", "app", "stdout", follow=True))
-    assert content.calls.last.request.extensions["timeout"]["read"] is None
+    assert content.last.silence is None
 
 
 async def test_a_position_becomes_the_offset_of_the_moment(
-    logs: NomadLogs, nomad: respx.Router, content: respx.Route
+    logs: NomadLogs, nomad: ScriptedNomad, content: Route
 ) -> None:
     files = listing((3, 10), (4, 5))
     list_as(nomad, files, files)
     content.respond(content=b"tail")
     assert await collected(logs.read_from("c0ffee", "app", "stdout", LogPosition(4, 1))) == b"tail"
-    assert content.calls.last.request.url.params["offset"] == "11"
+    assert content.last.url.query["offset"] == "11"
 
 
 async def test_a_rotation_between_listing_and_reading_is_noticed(
-    logs: NomadLogs, nomad: respx.Router, content: respx.Route
+    logs: NomadLogs, nomad: ScriptedNomad, content: Route
 ) -> None:
     before, after = listing((3, 10), (4, 5)), listing((4, 10), (5, 1))
     list_as(nomad, before, after, after, after)
-    content.side_effect = [httpx.Response(200, content=b"wrong"), httpx.Response(200, content=b"right")]
+    content.script(response(content=b"wrong"), response(content=b"right"))
     assert await collected(logs.read_from("c0ffee", "app", "stdout", LogPosition(4, 1))) == b"right"
-    assert [call.request.url.params["offset"] for call in content.calls] == ["11", "1"]
+    assert [call.url.query["offset"] for call in content.calls] == ["11", "1"]
 
 
-async def test_a_part_ends_at_its_end(logs: NomadLogs, nomad: respx.Router, content: respx.Route) -> None:
+async def test_a_part_ends_at_its_end(logs: NomadLogs, nomad: ScriptedNomad, content: Route) -> None:
     files = listing((0, 10))
     list_as(nomad, files, files, files)
     content.respond(content=b"3456789")
     assert await collected(logs.read_between("c0ffee", "app", "stdout", LogPosition(0, 3), LogPosition(0, 6))) == b"345"
 
 
-async def test_a_part_that_rotation_took_is_empty(logs: NomadLogs, nomad: respx.Router, content: respx.Route) -> None:
+async def test_a_part_that_rotation_took_is_empty(logs: NomadLogs, nomad: ScriptedNomad, content: Route) -> None:
     list_as(nomad, listing((7, 10)))
     assert await collected(logs.read_between("c0ffee", "app", "stdout", LogPosition(2), LogPosition(6, 9))) == b""
-    assert not content.called
+    assert not content.calls
 
 
 @pytest.mark.parametrize(
@@ -105,7 +102,7 @@ async def test_a_part_that_rotation_took_is_empty(logs: NomadLogs, nomad: respx.
     ],
 )
 async def test_what_cannot_be_read_is_told_before_the_first_byte(
-    logs: NomadLogs, content: respx.Route, text: str, kind: type[Exception]
+    logs: NomadLogs, content: Route, text: str, kind: type[Exception]
 ) -> None:
     content.respond(404, text=text)
     with pytest.raises(kind):
@@ -113,7 +110,7 @@ async def test_what_cannot_be_read_is_told_before_the_first_byte(
 
 
 async def test_logs_beyond_the_budget_are_refused_and_a_closed_one_makes_room(
-    logs: NomadLogs, transport: Transport, content: respx.Route
+    logs: NomadLogs, transport: Transport, content: Route
 ) -> None:
     content.respond(content=b"x")
     with ExitStack() as others:
