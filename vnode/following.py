@@ -31,42 +31,55 @@ RESYNC = 600.0
 _ALL_CLIENTS = "all"
 #: Requests for single records during a list.
 _AT_ONCE = 8
-#: A stream that breaks is opened again within this many attempts before Nomad is called unreachable.
-_FORGIVEN = 1
+#: Seconds without an answer before Nomad is called unreachable: its servers elect another leader in less.
+FORGIVEN = 10.0
+#: At a start there is nothing to be forgiven: this many attempts in vain will do.
+_FIRST_ATTEMPTS = 2
 
 
 class Link:
     """Whether Nomad answers, as the stream of clients sees it; `changed` is told when that turns.
 
-    A stream that breaks once is forgiven, for it is opened again at once. `asked` says that the answer is known:
-    Nomad was reached, or not reached often enough to say so.
+    A stream that breaks is forgiven for some seconds, for it is opened again at once; a denial is not. `asked` says
+    that the answer is known: Nomad was reached, or not reached often enough to say so. `clock` is monotonic seconds.
     """
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], clock: Callable[[], float]) -> None:
         self._changed = changed
+        self._clock = clock
         self._failures = 0
+        self._failing_since = 0.0
+        self._kind: type[PeerError] | None = None
         self.reachable = False
         self.problem = "Nomad was not asked yet"
         self.asked = False
 
     def up(self) -> None:
         """Lists and stream work."""
-        self._failures = 0
+        self._failures, self._kind = 0, None
         if not self.reachable:
             _log.info("Nomad answers")
             self._told(reachable=True, problem="")
 
     def down(self, error: PeerError) -> None:
         """The stream broke, or could not be opened."""
+        if not self._failures:
+            self._failing_since = self._clock()
         self._failures += 1
-        if self._failures > _FORGIVEN and (self.reachable or self.problem != str(error)):
-            _log.warning("Nomad does not answer", error=str(error))
-            self._told(reachable=False, problem=str(error))
+        lasts = self._clock() - self._failing_since >= FORGIVEN
+        if lasts or (not self.asked and self._failures >= _FIRST_ATTEMPTS):
+            self._is_away(error)
 
     def denied(self, error: Denied) -> None:
-        """A write was denied, though the stream may still be open: Nomad looks at a token only when it is shown."""
-        self._failures = _FORGIVEN
-        self.down(error)
+        """Our token is not good enough, though a stream may still be open: Nomad looks at it only when it is shown."""
+        self._is_away(error)
+
+    def _is_away(self, error: PeerError) -> None:
+        # Of several servers each says the same in its own words.
+        if self._kind is not type(error):
+            self._kind = type(error)
+            _log.warning("Nomad does not answer", error=str(error))
+            self._told(reachable=False, problem=str(error))
 
     def _told(self, *, reachable: bool, problem: str) -> None:
         self.asked, self.reachable, self.problem = True, reachable, problem
@@ -131,7 +144,7 @@ class ClientsSink:
 
     def denied(self, error: Denied) -> None:
         """Our token is not good enough, which for new Pods is the same as Nomad being away."""
-        self._link.down(error)
+        self._link.denied(error)
 
     def _serves(self, client: Client) -> bool:
         """Whether Pods of our Node may be placed on this client; every client is in the built-in pool `all`."""

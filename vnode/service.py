@@ -114,7 +114,7 @@ class Service:
         )
         self.runs = RunWatch(self.view)
         self.neighbours = NeighbourStore(self._capacity_changed)
-        self.link = Link(self._link_changed)
+        self.link = Link(self._link_changed, time.monotonic)
         self.clients = ClientsSink(
             self.client, self.view, self.link, node_pool=settings.node_pool, datacenters=settings.datacenters
         )

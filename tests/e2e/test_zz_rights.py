@@ -192,9 +192,13 @@ def _reachable(bed: Bed) -> Manifest:
 
 def test_rights_in_kubernetes_are_those_that_are_used(bed: Bed, namespaces: Namespaces) -> None:
     """One small life of a Node and its Pods needs every right, so this holds without other tests, too."""
-    bootstrap = bed.vnode("--node-pool=all", "--server-tls-bootstrap", node_name=_THRIFTY, with_certificate=False)
+    flags = ("--leader-elect", "--leader-elect-namespace=vnode", f"--leader-identity={_THRIFTY}")
+    bootstrap = bed.vnode(
+        "--node-pool=all", "--server-tls-bootstrap", *flags, node_name=_THRIFTY, with_certificate=False
+    )
     with bootstrap as vnode, namespaces() as namespace:
         approve(bed, _THRIFTY)
+        _stand_by(bed)
         token = {"serviceAccountToken": {"path": "token", "audience": "vault"}}
         data = {"sources": [token, {"configMap": {"name": "data"}}, {"secret": {"name": "data"}}]}
         mounted = container(_RUNS, volumeMounts=[{"name": "data", "mountPath": "/data"}])
@@ -227,6 +231,19 @@ def test_rights_in_kubernetes_are_those_that_are_used(bed: Bed, namespaces: Name
     used, granted = audit.used(bed.audit_log, VNODE_USER, agent="vnode/"), audit.granted(RIGHTS)
     assert sorted(map(str, used - granted)) == [], "used and not granted"
     assert sorted(map(str, granted - used)) == [], "granted and never used"
+
+
+def _stand_by(bed: Bed) -> None:
+    """Another replica, which waits for its turn until it has seen enough."""
+    flags = ("--leader-elect", "--leader-elect-namespace=vnode", "--leader-identity=standby")
+    with bed.vnode_child(*flags, node_name=_THRIFTY) as standby:
+        lease = audit.Right("watch", "coordination.k8s.io", "leases")
+        wait_until(
+            "a standby that watches the Lease",
+            lambda: lease in audit.used(bed.audit_log, VNODE_USER, agent="vnode/"),
+            within=SOON,
+            of=[standby],
+        )
 
 
 def _read_log(bed: Bed, vnode: VnodeProcess, namespace: Namespace) -> None:

@@ -9,7 +9,7 @@ from tests.e2e.bed.control_plane import ControlPlane
 from tests.e2e.bed.errors import BedError
 from tests.e2e.bed.processes import Child, wait_until
 
-_READY_SECONDS = 30
+_READY_SECONDS = 90
 _STOP_SECONDS = 15
 
 

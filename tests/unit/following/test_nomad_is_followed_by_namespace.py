@@ -178,18 +178,65 @@ def test_evaluations_reach_the_view() -> None:
     assert found.status == "blocked"
 
 
-def test_one_broken_stream_is_forgiven_and_two_are_an_outage() -> None:
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def link(*, up: bool = True) -> tuple[Link, Clock, list[str]]:
     changes: list[str] = []
-    link = Link(lambda: changes.append("x"))
-    link.up()
-    seen = []
+    clock = Clock()
+    made = Link(lambda: changes.append(made.problem), clock)
+    if up:
+        made.up()
+        changes.clear()
+    return made, clock, changes
+
+
+def test_a_leader_that_is_elected_anew_is_no_outage() -> None:
+    nomad, clock, changes = link()
+    for _ in range(5):
+        nomad.down(Unavailable("No cluster leader"))
+        clock.seconds += 1
+    nomad.up()
+    assert changes == []
+
+
+def test_an_outage_is_told_when_it_lasts_and_once() -> None:
+    nomad, clock, changes = link()
+    for server in ("one", "two", "three", "one", "two"):
+        nomad.down(Unavailable(f"{server} refuses"))
+        clock.seconds += 5
+    nomad.up()
+    assert changes == ["three refuses", ""]
+
+
+def test_an_outage_after_one_that_was_forgiven_is_forgiven_as_long() -> None:
+    nomad, clock, changes = link()
+    nomad.down(Unavailable("refused"))
+    nomad.up()
+    clock.seconds += 60
+    nomad.down(Unavailable("refused"))
+    assert changes == []
+
+
+def test_at_a_start_the_second_attempt_in_vain_is_told() -> None:
+    nomad, _, changes = link(up=False)
+    asked = []
     for _ in range(2):
-        link.down(Unavailable("connection refused"))
-        seen.append((link.reachable, link.problem))
-    link.up()
-    seen.append((link.reachable, link.problem))
-    assert seen == [(True, ""), (False, "connection refused"), (True, "")]
-    assert len(changes) == 3
+        nomad.down(Unavailable("refused"))
+        asked.append(nomad.asked)
+    assert asked == [False, True]
+    assert changes == ["refused"]
+
+
+def test_a_denial_is_told_at_once() -> None:
+    nomad, _, changes = link()
+    nomad.denied(Denied("ACL token expired"))
+    assert changes == ["ACL token expired"]
 
 
 def test_a_namespace_that_is_denied_says_so_until_it_is_not() -> None:
@@ -208,12 +255,11 @@ def test_a_namespace_that_is_denied_says_so_until_it_is_not() -> None:
 
 
 def test_a_denied_token_is_an_outage_for_new_pods() -> None:
-    link = Link(lambda: None)
-    follower = ClientsSink(FakeNomad().client, view(), link, node_pool="default", datacenters=("*",))
+    nomad, _, _ = link()
+    follower = ClientsSink(FakeNomad().client, view(), nomad, node_pool="default", datacenters=("*",))
     follower.connected()
-    for _ in range(2):
-        follower.denied(Denied("ACL token expired"))
-    assert link.problem == "ACL token expired"
+    follower.denied(Denied("ACL token expired"))
+    assert nomad.problem == "ACL token expired"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +274,7 @@ def test_a_denied_token_is_an_outage_for_new_pods() -> None:
 )
 def test_only_clients_that_may_run_the_pods_count(pool: str, datacenters: tuple[str, ...], expected: set[str]) -> None:
     seen = view()
-    follower = ClientsSink(FakeNomad().client, seen, Link(lambda: None), node_pool=pool, datacenters=datacenters)
+    follower = ClientsSink(FakeNomad().client, seen, link()[0], node_pool=pool, datacenters=datacenters)
     for client in (
         Client(id="d1", datacenter="dc1", modify_index=1),
         Client(id="d2", datacenter="eu-1", modify_index=1),
@@ -255,7 +301,7 @@ async def test_clients_are_read_whole_and_one_that_left_meanwhile_is_no_error() 
     for answer, address in ((whole, "10.0.0.7"), (NotFound("node not found"), "")):
         seen = view()
         nomad = Nomad(clients=stubs, whole=answer, oversubscription=True)
-        follower = ClientsSink(nomad.client, seen, Link(lambda: None), node_pool="default", datacenters=("*",))
+        follower = ClientsSink(nomad.client, seen, link()[0], node_pool="default", datacenters=("*",))
         await follower.resync()
         assert follower.memory_oversubscription
         assert seen.clients.address("n1") == address
