@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +20,25 @@ from tests.e2e.manifests import container, pod, settings
 from tests.e2e.namespace import SOON, Namespace
 
 _KUBECTLS = [None, "1.29", "1.37"]
-_ECHO = "exec busybox nc -ll -p {} -e cat"
-#: Says nothing before the client has closed its half.
-_DIGEST = "exec busybox nc -ll -p {} -e sha256sum"
+#: Two programs in one: one answers at once, the other says nothing before the client has closed its half.
+_PROGRAM = """
+import hashlib, os, socketserver
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(1 << 18):
+            self.request.sendall(data)
+
+class Digest(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(hashlib.sha256(self.rfile.read()).hexdigest().encode())
+
+class Server(socketserver.ThreadingTCPServer):
+    request_queue_size = 100
+
+name = os.environ["NOMAD_TASK_NAME"]
+Server(("", int(os.environ["NOMAD_PORT_" + name])), {"echo": Echo, "digest": Digest}[name]).serve_forever()
+"""
 _BIG = 100_000_000
 
 
@@ -33,19 +50,24 @@ def pods(vnode: VnodeProcess, namespaces: Namespaces) -> Iterator[Namespace]:
         namespace.create(
             pod(
                 "host",
-                container(_ECHO.format("$NOMAD_PORT_echo"), ports=[{"name": "echo", "containerPort": 7000}]),
-                container(
-                    _DIGEST.format("$NOMAD_PORT_digest"),
-                    name="second",
-                    ports=[{"name": "digest", "containerPort": 7001}],
-                ),
+                _program("echo", 7000),
+                _program("digest", 7001),
             ),
-            pod("bridge", container(_ECHO.format(7000), ports=[{"containerPort": 7000}]), driver="docker"),
+            pod(
+                "bridge",
+                container("exec busybox nc -ll -p 7000 -e cat", ports=[{"containerPort": 7000}]),
+                driver="docker",
+            ),
             pod("waits", "exit 0", annotations=settings(constraints="${meta.rack} = nowhere")),
         )
         for name in ("host", "bridge"):
             namespace.wait_ready(name)
         yield namespace
+
+
+def _program(name: str, port: int) -> dict[str, object]:
+    """A program on this machine; its port has the container's name."""
+    return container(command=[sys.executable, "-c", _PROGRAM], name=name, ports=[{"name": name, "containerPort": port}])
 
 
 class Forward:
@@ -119,9 +141,16 @@ def test_twenty_connections_at_once(pods: Namespace, version: str | None, *, web
     with forwarding(pods, "host", ":7000", ":7001", version=version, websockets=websockets) as forward:
         port, digest = forward.port(7000), forward.port(7001)
         with ThreadPoolExecutor(20) as threads:
-            assert list(threads.map(lambda data: exchange(port, data), sent)) == sent
-        assert exchange(digest, sent[0]).split()[0].decode() == hashlib.sha256(sent[0]).hexdigest()
+            received = list(threads.map(lambda data: exchange(port, data), sent))
+        assert [len(data) for data in received] == [len(data) for data in sent], forward.text
+        assert received == sent
+        assert exchange(digest, sent[0]).decode() == hashlib.sha256(sent[0]).hexdigest()
         assert exchange(port, b"it goes on") == b"it goes on"
+
+
+def test_websockets_are_handed_on_to_the_node(pods: Namespace) -> None:
+    node = pods.bed.control_plane.api("/api/v1/nodes/nomad")
+    assert node["status"]["declaredFeatures"] == ["ExtendWebSocketsToKubelet"]
 
 
 def test_a_port_of_a_bridge(pods: Namespace) -> None:

@@ -17,6 +17,9 @@ _DEAF_ABOVE = 4 * HIGH_WATER
 #: Seconds that a closed connection gets to send what was written before.
 _CLOSED_WITHIN = 10.0
 
+#: Seconds without reading after which a peer's end is looked for in another way.
+_WATCHED_AFTER = 0.5
+
 
 class Receiver(Protocol):
     """Who is told what happens on the wire; neither method may raise."""
@@ -170,17 +173,26 @@ class _HangUp:
     def __init__(self, transport: asyncio.Transport, then: Callable[[], None]) -> None:
         self._socket = transport.get_extra_info("socket")
         self._then = then
+        self._soon: asyncio.TimerHandle | None = None
         self._poll: select.epoll | None = None
 
     def start(self) -> None:
-        """Watch."""
-        if self._poll is None and self._socket is not None and self._socket.fileno() >= 0:
+        """Watch, unless reading goes on soon: most pauses are short and should cost nothing."""
+        if self._soon is None and self._poll is None:
+            self._soon = asyncio.get_running_loop().call_later(_WATCHED_AFTER, self._watch)
+
+    def _watch(self) -> None:
+        self._soon = None
+        if self._socket is not None and self._socket.fileno() >= 0:
             self._poll = select.epoll()
             self._poll.register(self._socket.fileno(), select.EPOLLRDHUP | select.EPOLLONESHOT)
             asyncio.get_running_loop().add_reader(self._poll.fileno(), self._happened)
 
     def stop(self) -> None:
         """Watch no more."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         if self._poll is not None:
             asyncio.get_running_loop().remove_reader(self._poll.fileno())
             self._poll.close()
