@@ -1,12 +1,15 @@
-"""A fault of a stream, line by line."""
+"""What becomes of an answer, and of a stream, line by line."""
 
+import json
 import re
+from typing import Any
 
 from tests.faults.faults import Disorder, Disturbed
 
 _AGE = 1000
 _INDEX = re.compile(rb'("Index":|"resourceVersion":")(\d+)')
 _NONSENSE = b'{"type":"?","Events":[{"Topic":7'
+_UNKNOWN: dict[str, Any] = {"fromTheFuture": {"list": [1, None], "text": "x"}, "FromTheFuture": 7}
 _LAST = frozenset({Disorder.ENDED, Disorder.CUT, Disorder.SILENT})
 
 
@@ -52,3 +55,16 @@ class Disturbance:
 def _aged(line: bytes) -> bytes:
     """The line with its first index, or resource version, of long ago."""
     return _INDEX.sub(lambda found: found[1] + str(max(1, int(found[2]) - _AGE)).encode(), line, count=1)
+
+
+def extended(answer: bytes) -> bytes:
+    """JSON with one more field in each object that is the answer or an item of it; anything else as it is."""
+    try:
+        content = json.loads(answer)
+    except ValueError:
+        return answer
+    items = content if isinstance(content, list) else content.get("items") if isinstance(content, dict) else None
+    for each in (content, *(items or ())):
+        if isinstance(each, dict):
+            each.update(_UNKNOWN)
+    return json.dumps(content).encode()

@@ -43,6 +43,11 @@ class Garbled:
 
 
 @dataclass(frozen=True, slots=True)
+class Extended:
+    """The answer says more than anybody here knows: every object in it has another field."""
+
+
+@dataclass(frozen=True, slots=True)
 class Truncated:
     """The answer breaks off after a share of it."""
 
@@ -89,4 +94,4 @@ class Killed:
     after_effect: bool
 
 
-Fault = Delayed | Cut | Silent | Answered | Garbled | Truncated | Throttled | Disturbed | Killed
+Fault = Delayed | Cut | Silent | Answered | Garbled | Extended | Truncated | Throttled | Disturbed | Killed

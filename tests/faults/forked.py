@@ -46,6 +46,12 @@ class ForkedVnode:
         except BlockingIOError:
             return True
 
+    @property
+    def peak_memory(self) -> int:
+        """The most memory that the process has held, KiB."""
+        status = Path(f"/proc/{self._pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+
     def start(self) -> None:
         """Start it; does not wait until it serves."""
         self._nursery.must_live()
@@ -87,11 +93,11 @@ class ForkedVnode:
 
     def stop(self) -> None:
         """SIGTERM, and an error if it does not end."""
-        if self._connection is not None and self.running:
+        if self.running:
             os.kill(self._pid, signal.SIGTERM)
-            if not self.wait_end(_STOP_SECONDS):
-                self.kill()
-                raise BedError(f"vnode {self.node} did not end within {_STOP_SECONDS:g} s of SIGTERM")
+        if not self.wait_end(_STOP_SECONDS):
+            self.kill()
+            raise BedError(f"vnode {self.node} did not end within {_STOP_SECONDS:g} s of SIGTERM")
 
     def _wait(self) -> None:
         if self._connection is not None:

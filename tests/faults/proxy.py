@@ -11,13 +11,14 @@ import aiohttp
 from aiohttp import web
 
 from tests.faults.director import Director
-from tests.faults.disturbance import Disturbance
+from tests.faults.disturbance import Disturbance, extended
 from tests.faults.faults import (
     Answered,
     Cut,
     Delayed,
     Disorder,
     Disturbed,
+    Extended,
     Fault,
     Garbled,
     Killed,
@@ -29,6 +30,7 @@ from tests.faults.routes import Kind, Peer, Route, route_of
 
 # Connections are between neighbours, and aiohttp frames its own bodies.
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
+_NOT_OURS = ("User-Agent", "Accept-Encoding")
 _LARGEST_BODY = 8 * 2**20
 _SHUTDOWN_SECONDS = 0.2
 _PIECES_PER_SECOND = 10
@@ -83,12 +85,15 @@ class Proxy:
     async def _forward(
         self, request: web.Request, route: Route, body: bytes, fault: Fault | None
     ) -> web.StreamResponse:
-        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]
+        withheld = {*_HOP_BY_HOP, "accept-encoding"} if isinstance(fault, Extended) else _HOP_BY_HOP
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in withheld]
         async with self._upstream.request(
-            request.method, request.rel_url, data=body or None, headers=headers, skip_auto_headers=("User-Agent",)
+            request.method, request.rel_url, data=body or None, headers=headers, skip_auto_headers=_NOT_OURS
         ) as answer:
-            if route.kind is Kind.STREAM and answer.ok:
+            if route.kind is Kind.STREAM and answer.ok and not isinstance(fault, Garbled):
                 return await self._stream(request, answer, fault)
+            if isinstance(fault, Garbled):
+                return web.Response(body=fault.body, content_type="application/json")
             return await self._reply(request, answer, await answer.read(), fault)
 
     async def _reply(
@@ -100,8 +105,8 @@ class Proxy:
             case Silent(seconds):
                 await asyncio.sleep(seconds)
                 return self._cut(request, fault)
-            case Garbled(nonsense):
-                return web.Response(body=nonsense, content_type="application/json")
+            case Extended() if answer.ok and answer.headers.get("Content-Encoding", "") != "gzip":
+                content = extended(content)
         response = _like(answer)
         response.content_length = len(content)
         await response.prepare(request)
@@ -136,6 +141,9 @@ class Proxy:
             await response.write_eof()
         finally:
             self._streams.discard(transport)
+            # A stream has no end to wait for, and TLS would wait for one.
+            if answer.connection is not None and answer.connection.transport is not None:
+                answer.connection.transport.abort()
         return response
 
     async def _disturbed(

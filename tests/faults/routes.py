@@ -30,7 +30,7 @@ class Route:
     name: str
 
 
-_NOMAD_LISTS = frozenset({"jobs", "allocations", "evaluations", "nodes", "namespaces"})
+_NOMAD_LISTS = frozenset({"jobs", "allocations", "evaluations", "nodes", "namespaces", "vars"})
 _NOMAD_STREAM = "/v1/event/stream"
 
 

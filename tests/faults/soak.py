@@ -28,7 +28,7 @@ from tests.faults.stage import Stage
 from tests.faults.workload import Life, lives
 
 _STEP_SECONDS = 0.5
-_SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 120.0
 _DELETED_PER_STEP = 0.06
 _KILLED_PER_STEP = 0.04
 #: Connections that a server takes; vnode's own budget is 24 requests and some streams.
@@ -45,17 +45,22 @@ class Trial:
     vnode: ForkedVnode
     foreign: "Foreign"
 
+    def must_run(self) -> None:
+        """Raise when vnode has ended by itself."""
+        if not self.vnode.running:
+            raise BedError(f"vnode ended by itself; the end of its log:\n{self.vnode.log[-4000:]}")
+
 
 class Foreign:
     """Jobs in Nomad that look as much like ours as they can: of another cluster, of another Node, of a person."""
 
-    def __init__(self, bed: Bed) -> None:
+    def __init__(self, bed: Bed, node: str) -> None:
         """They are registered."""
         self._bed = bed
         ours = {"vk_namespace": "default", "vk_pod": "foreign", "vk_hash": "0"}
         cluster = bed.control_plane.api("/api/v1/namespaces/kube-system")["metadata"]["uid"]
         self._jobs = {
-            "vk-00000000-0000-4000-8000-000000000001": {**ours, "vk_cluster": "another", "vk_node": "soak"},
+            "vk-00000000-0000-4000-8000-000000000001": {**ours, "vk_cluster": "another", "vk_node": node},
             "vk-00000000-0000-4000-8000-000000000002": {**ours, "vk_cluster": cluster, "vk_node": "another"},
             "vk-by-a-person": {},
         }
@@ -90,7 +95,7 @@ def _job(name: str, meta: dict[str, str]) -> dict[str, object]:
 @contextmanager
 def trial(bed: Bed, node: str = "soak") -> Iterator[Trial]:
     """Everything that seeds share; vnode is not running yet."""
-    foreign = Foreign(bed)
+    foreign = Foreign(bed, node)
     with between(bed, Director()) as faults, forked(bed, faults, node) as vnode:
         yield Trial(bed, faults, vnode, foreign)
     foreign.remove()
@@ -109,20 +114,25 @@ def soak(at: Trial, namespace: Namespace, seed: int, *, pods: int, seconds: floa
         kills = _live(at.vnode, stage, dice, lives(dice, pods), seconds)
         faults = Counter(type(fault).__name__ for _, _, fault in director.given)
         director.begin(calm)
-        stage.settle(_SETTLE_SECONDS, lambda: _must_run(at.vnode))
+        stage.settle(SETTLE_SECONDS, at.must_run)
         settled = time.monotonic() - began - seconds
     except Exception as problem:
         problem.add_note(f"seed {seed}: scripts/soak --seeds {seed} --pods {pods} replays its faults")
         raise
     finally:
         director.begin(calm)
-    log = at.vnode.log[read:]
-    if _DEFECT in log or "Traceback" in log:
-        raise BedError(f"seed {seed}: vnode met a defect:\n{log[max(0, log.find('Traceback') - 2000) :][:6000]}")
-    if not at.foreign.untouched():
-        raise BedError(f"seed {seed}: a job of somebody else was touched")
+    judge(at, read)
     met = ", ".join(f"{count} {name}" for name, count in faults.most_common())
     return f"seed {seed}: {stage.created} Pods, {kills} kills, settled after {settled:.0f} s; faults: {met}"
+
+
+def judge(at: Trial, read: int) -> None:
+    """Raise when vnode met a defect, or touched what is not ours; `read` is how much of its log is known already."""
+    log = at.vnode.log[read:]
+    if _DEFECT in log or "Traceback" in log:
+        raise BedError(f"vnode met a defect:\n{log[max(0, log.find('Traceback') - 2000) :][:6000]}")
+    if not at.foreign.untouched():
+        raise BedError("a job of somebody else was touched")
 
 
 def _live(vnode: ForkedVnode, stage: Stage, dice: random.Random, first: dict[str, Life], seconds: float) -> int:
@@ -141,11 +151,6 @@ def _live(vnode: ForkedVnode, stage: Stage, dice: random.Random, first: dict[str
             kills += 1
         time.sleep(max(0.0, due - time.monotonic()))
     return kills
-
-
-def _must_run(vnode: ForkedVnode) -> None:
-    if not vnode.running:
-        raise BedError(f"vnode ended by itself; the end of its log:\n{vnode.log[-4000:]}")
 
 
 @click.command(help=__doc__)

@@ -39,6 +39,7 @@ def test_kubernetes(method: str, path: str, query: dict[str, str], kind: Kind, n
         ("GET", "/v1/client/fs/ls/a", {}, Kind.READ, "GET /v1/client/fs/ls"),
         ("PUT", "/v1/var/nomad/jobs/vk-1", {}, Kind.WRITE, "PUT /v1/var"),
         ("GET", "/v1/node/pool/default", {}, Kind.READ, "GET /v1/node/default"),
+        ("GET", "/v1/vars", {"prefix": "nomad/jobs/vk-"}, Kind.LIST, "GET /v1/vars"),
         ("GET", "/v1/event/stream", {"topic": "Node"}, Kind.STREAM, "GET /v1/event/stream"),
     ],
 )

@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from tests.faults.disturbance import Disturbance
+from tests.faults.disturbance import Disturbance, extended
 from tests.faults.faults import Disorder, Disturbed
 
 LINES = [b'{"Index":2001,"Events":[]}', b'{"Index":2002,"Events":[]}', b'{"Index":2003,"Events":[]}']
@@ -33,3 +35,20 @@ def test_every_second_line_meets_its_disorder(disorder: Disorder, arrives: bytes
 def test_versions_of_kubernetes_go_back_too() -> None:
     event = b'{"type":"MODIFIED","object":{"metadata":{"resourceVersion":"1500"}}}'
     assert b'"resourceVersion":"500"' in Disturbance(Disturbed(Disorder.BACKWARDS, every=1)).feed(event)
+
+
+@pytest.mark.parametrize(
+    ("answer", "extended_at"),
+    [({"a": 1}, [()]), ([{"a": 1}, {"b": 2}], [(0,), (1,)]), ({"items": [{"a": 1}]}, [(), ("items", 0)])],
+)
+def test_every_object_says_more_than_is_known(answer: object, extended_at: list[tuple[str | int, ...]]) -> None:
+    seen = json.loads(extended(json.dumps(answer).encode()))
+    for path in extended_at:
+        found = seen
+        for step in path:
+            found = found[step]
+        assert "fromTheFuture" in found
+
+
+def test_what_is_no_object_says_no_more() -> None:
+    assert [extended(each) for each in (b"<html>", b"7", b'"x"')] == [b"<html>", b"7", b'"x"']
