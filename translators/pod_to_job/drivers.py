@@ -56,6 +56,15 @@ def driver(container: Container, pod: Pod, settings: Annotations, default: str) 
     return _known(default, "default driver")
 
 
+def driver_of(pod: Pod, name: str, default: str) -> str:
+    """The driver of a container of a Pod that runs; what its annotations say by now may make no sense any more."""
+    container = next(each for each in (*pod.spec.containers, *pod.spec.init_containers) if each.name == name)
+    try:
+        return driver(container, pod, annotations.read(pod), default)
+    except Refused:
+        return default
+
+
 def config(driver: str, container: Container, launch: Launch, written: Mapping[str, Any]) -> dict[str, Any]:
     """The driver's configuration of a container, with what the user wrote for it on top.
 

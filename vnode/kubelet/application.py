@@ -3,6 +3,8 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from vnode.kubelet.attach import ContainerAttachments
+from vnode.kubelet.commands import ContainerCommands
 from vnode.kubelet.health import Introspection
 from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
@@ -16,10 +18,6 @@ _CONTAINER_BY_UID = _POD + "/{uid}/{container}"
 
 #: What kubectl and agents may ask for and we cannot do: (path, what it is).
 _MISSING = (
-    ("/exec" + _CONTAINER, "kubectl exec"),
-    ("/exec" + _CONTAINER_BY_UID, "kubectl exec"),
-    ("/attach" + _CONTAINER, "kubectl attach"),
-    ("/attach" + _CONTAINER_BY_UID, "kubectl attach"),
     ("/run" + _CONTAINER, "running a command in a container"),
     ("/run" + _CONTAINER_BY_UID, "running a command in a container"),
 )
@@ -30,6 +28,8 @@ def build_application(
     *behind: Middleware,
     logs: ContainerLogs,
     port_forward: PortForward,
+    commands: ContainerCommands,
+    attachments: ContainerAttachments,
     pods: PodLists,
     introspection: Introspection,
     statistics: Statistics,
@@ -55,6 +55,10 @@ def build_application(
     upgrades: tuple[tuple[str, Handler], ...] = (
         ("/portForward" + _POD, port_forward.handle),
         ("/portForward" + _POD_BY_UID, port_forward.handle),
+        ("/exec" + _CONTAINER, commands.handle),
+        ("/exec" + _CONTAINER_BY_UID, commands.handle),
+        ("/attach" + _CONTAINER, attachments.handle),
+        ("/attach" + _CONTAINER_BY_UID, attachments.handle),
     )
     for path, handler in upgrades:
         application.router.add_get(path, handler, allow_head=False)

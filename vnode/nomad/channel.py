@@ -1,7 +1,7 @@
 """The connections to Nomad that show one identity: how a request looks, and what its failure means."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from vnode.last_look import last_look
 from vnode.nomad.budget import REQUESTS
 from vnode.nomad.credentials import Identity
 from vnode.nomad.errors import classify, leaderless
+from vnode.nomad.websocket import WebSocket, WebSockets
 
 #: Seconds. CONNECT is for name, TCP and TLS together. A server without a leader holds a request for 5 s before it
 #: says so (RPCHoldTimeout).
@@ -92,6 +93,7 @@ class Channel:
         self._token = {"X-Nomad-Token": identity.token} if identity.token else {}
         self._requests = self._session(limit=REQUESTS, keepalive_timeout=_KEEP_ALIVE)
         self._streams = self._session(limit=0, force_close=True)
+        self._websockets = WebSockets(identity, server_name)
         self._uses = 0
         self._retired = False
 
@@ -109,6 +111,16 @@ class Channel:
         """A connection of its own whose answer is read while it arrives; raises PeerError or Elsewhere."""
         async with self.in_use(), await self._open(self._streams, address, call, None) as response:
             yield Stream(response, address)
+
+    @asynccontextmanager
+    async def websocket(self, address: str, target: str) -> AsyncIterator[WebSocket]:
+        """A WebSocket of its own; raises PeerError or Elsewhere."""
+        async with self.in_use(), AsyncExitStack() as opened:
+            try:
+                socket = await opened.enter_async_context(self._websockets.open(address, target))
+            except Unavailable as error:
+                raise Elsewhere(error, unapplied=False) from None
+            yield socket
 
     async def retire(self) -> None:
         """Close when nobody uses it any more."""
@@ -130,7 +142,10 @@ class Channel:
             try:
                 await self._requests.close()
             finally:
-                await self._streams.close()
+                try:
+                    await self._streams.close()
+                finally:
+                    await self._websockets.aclose()
 
     def _session(self, **connections: Any) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(ssl=self.identity.tls, **connections)

@@ -46,6 +46,7 @@ _NODE_POOL = TypeAdapter(NodePool)
 _OPERATOR_SCHEDULER = TypeAdapter(OperatorScheduler)
 _AGENT = TypeAdapter(Agent)
 _NAMESPACES = TypeAdapter(list[NamespaceStub])
+_FILE = TypeAdapter(FileInfo)
 _FILES = TypeAdapter(list[FileInfo])
 _ALLOCATION_USAGE = TypeAdapter(AllocationUsage)
 _CLIENT_USAGE = TypeAdapter(ClientUsage)
@@ -173,6 +174,14 @@ class NomadClient:
     async def client_usage(self, client_id: str) -> ClientUsage:
         """What a client's host uses; raises NotFound when it cannot be reached."""
         return await self._get(_CLIENT_USAGE, "/v1/client/stats", "", {"node_id": client_id})
+
+    async def has_file(self, allocation_id: str, path: str) -> bool:
+        """Whether an allocation holds a file or directory, e.g. `main/bin/sh`; False when it is gone itself."""
+        try:
+            await self._get(_FILE, _path("client", "fs", "stat", allocation_id), "", {"path": path})
+        except NotFound:
+            return False
+        return True
 
     async def _deregister(self, namespace: str, job_id: str, *, purge: str) -> JobRegistration:
         query = {**self._query(namespace), "purge": purge}

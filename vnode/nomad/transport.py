@@ -15,6 +15,7 @@ from vnode.nomad.budget import RequestBudget, StreamBudget
 from vnode.nomad.channel import Call, Channel, Elsewhere, Reply, Stream
 from vnode.nomad.credentials import Credentials
 from vnode.nomad.settings import NomadSettings
+from vnode.nomad.websocket import WebSocket
 
 __all__ = ["NomadSettings", "Reply", "Stream", "Transport", "connect"]
 
@@ -98,6 +99,22 @@ class Transport:
                 )
 
             yield await self._with_fresh_identity(open_stream)
+
+    @asynccontextmanager
+    async def websocket(self, path: str, query: Query) -> AsyncIterator[WebSocket]:
+        """A WebSocket for the length of the block; sessions hold `streams.stream()` around it.
+
+        Raises the kinds of `vnode.errors`.
+        """
+        target = self._target(path, query)
+        async with AsyncExitStack() as opened:
+
+            async def open_websocket(channel: Channel) -> WebSocket:
+                return await self._failing_over(
+                    lambda address: opened.enter_async_context(channel.websocket(address, target)), repeatable=True
+                )
+
+            yield await self._with_fresh_identity(open_websocket)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -1,0 +1,222 @@
+"""Runs commands in tasks and leaves nothing of them behind.
+
+A session outlives its user for a moment: an attendant is dismissed once its output was read, and a command whose
+user went away is killed. Both happen in a task of their own, for the user may have been cancelled.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import structlog
+
+from vnode.errors import PeerError, Rejected, Unavailable
+from vnode.nomad import exec_frames
+from vnode.nomad.attendant import SHELL, Attendant, Stay
+from vnode.nomad.client import NomadClient
+from vnode.nomad.exec_frames import Exited, FrameError
+from vnode.nomad.exec_session import ExecSession
+from vnode.nomad.transport import Transport
+
+#: Seconds until a command begins; the task and its files are there already.
+_BEGIN = 30.0
+#: Seconds at the end of a session: for one that had hardly begun, for an attendant to leave by itself, for a kill.
+_BEGIN_STILL, _LEAVING, _KILLING = 5.0, 2.0, 5.0
+#: Connections for killing, beside those of the sessions: Nomad allows one address a hundred.
+_KILLINGS = 8
+#: What a container runtime answers when a program cannot be started.
+_NOT_STARTED = frozenset({126, 127})
+
+#: Drivers whose executor hands over all output before it tells the end.
+_FLUSHING = frozenset({"raw_exec", "exec", "java"})
+#: The driver whose tasks live in a part of the allocation directory, and hang on a program that is not there.
+_CHROOT = "exec"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlace:
+    """A task of an allocation, and the driver that runs it."""
+
+    allocation: str
+    task: str
+    driver: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is to be run, and how."""
+
+    place: TaskPlace
+    command: tuple[str, ...]
+    stdin: bool
+    tty: bool
+    attendant: Attendant | None
+
+    @property
+    def stay(self) -> Stay:
+        """How to wait: an end of stdin would be taken for the word to leave."""
+        cuts_output = self.place.driver not in _FLUSHING
+        return Stay.UNTIL_ENDED if cuts_output and self.stdin and not self.tty else Stay.UNTIL_TOLD
+
+    @property
+    def whole_command(self) -> list[str]:
+        if self.attendant is None:
+            return list(self.command)
+        return self.attendant.command(self.command, stdin=self.stdin or self.tty, tty=self.tty, stay=self.stay)
+
+
+class _Use:
+    """A session from its opening to the moment its user leaves."""
+
+    def __init__(self) -> None:
+        self.opened: asyncio.Future[ExecSession] = asyncio.get_running_loop().create_future()
+        self.left = asyncio.Event()
+
+
+class TaskCommands:
+    """Starts commands; `tokens` gives 32 hexadecimal digits that are never the same."""
+
+    def __init__(self, transport: Transport, tasks: asyncio.TaskGroup, tokens: Callable[[], str]) -> None:
+        self._transport = transport
+        self._client = NomadClient(transport)
+        self._tasks = tasks
+        self._tokens = tokens
+        self._killings = asyncio.Semaphore(_KILLINGS)
+
+    @asynccontextmanager
+    async def start(
+        self, place: TaskPlace, command: Sequence[str], *, stdin: bool, tty: bool
+    ) -> AsyncIterator[ExecSession]:
+        """A command that has begun; with the block it ends in the task too. Holds one stream of the budget.
+
+        Where a task has no shell, the command runs alone: it cannot be killed, and docker may lose its last output.
+        Raises the kinds of `vnode.errors`, TooManyStreams among them, Conflict when the task does not run.
+        """
+        alone = _Order(place, tuple(command), stdin, tty, None)
+        if await self._has_shell(alone):
+            attended = _Order(place, tuple(command), stdin, tty, Attendant(self._tokens()))
+            async with self._session(attended) as session:
+                if session.never_began is None:
+                    yield session
+                    return
+                code, said = session.never_began.code, session.never_began.said
+            if code not in _NOT_STARTED:
+                raise Unavailable(f"Nomad could not start the command: {said[:500].decode(errors='replace').strip()}")
+        async with self._session(alone) as session:
+            if not stdin and not tty:
+                await session.close_stdin()
+            yield session
+
+    async def _has_shell(self, order: _Order) -> bool:
+        """Whether an attendant can be tried. Raises Rejected for what would block the task's executor for good."""
+        place, program = order.place, order.command[0]
+        if place.driver != _CHROOT or await self._in_chroot(place, SHELL):
+            return True
+        if program.startswith("/") and await self._in_chroot(place, program):
+            return False
+        raise Rejected(
+            f"this task's chroot holds no {SHELL} and no file {program}: give the whole path of a program in it"
+        )
+
+    async def _in_chroot(self, place: TaskPlace, path: str) -> bool:
+        try:
+            return await self._client.has_file(place.allocation, f"{place.task}{path}")
+        except PeerError as error:
+            _log.debug("cannot look into a chroot", allocation=place.allocation, path=path, error=str(error))
+            return True
+
+    @asynccontextmanager
+    async def _session(self, order: _Order) -> AsyncIterator[ExecSession]:
+        use = _Use()
+        self._tasks.create_task(self._hold(order, use))
+        try:
+            session = await use.opened
+            try:
+                async with asyncio.timeout(_BEGIN):
+                    await session.begin()
+            except TimeoutError:
+                raise Unavailable(f"the command did not begin within {_BEGIN:.0f} seconds") from None
+            yield session
+        finally:
+            use.left.set()
+
+    async def _hold(self, order: _Order, use: _Use) -> None:
+        """Keep the connection until the user has left and the command is gone."""
+        try:
+            with self._transport.streams.stream():
+                async with self._transport.websocket(
+                    *_request(order.place, order.whole_command, tty=order.tty)
+                ) as socket:
+                    session = ExecSession(socket, order.attendant, tty=order.tty)
+                    async with asyncio.TaskGroup() as tasks:
+                        running = [tasks.create_task(session.run()), tasks.create_task(session.keep_alive())]
+                        if not use.opened.done():
+                            use.opened.set_result(session)
+                        await use.left.wait()
+                        session.discard()
+                        await self._settle(session, order)
+                        for task in running:
+                            task.cancel()
+        except PeerError as error:
+            if not use.opened.done():
+                use.opened.set_exception(error)
+
+    async def _settle(self, session: ExecSession, order: _Order) -> None:
+        """See to it that nothing of the command is left in the task, and say so where that cannot be known."""
+        try:
+            if order.attendant is not None:
+                await self._end_attended(session, order, order.attendant)
+            await session.close_stdin()
+            async with asyncio.timeout(_KILLING):
+                await session.closed.wait()
+        except (PeerError, FrameError, TimeoutError) as error:
+            _log.warning(
+                "a command may be left in a task",
+                allocation=order.place.allocation,
+                task=order.place.task,
+                reason=str(error) or "it did not end",
+            )
+
+    async def _end_attended(self, session: ExecSession, order: _Order, attendant: Attendant) -> None:
+        """Kill what runs, let the attendant go when it has seen that end, and kill it where it does not go."""
+        await _at_most(_BEGIN_STILL, session.begun)
+        if session.code is None and not session.closed.is_set():
+            await self._kill(order.place, attendant.ending(whole=False))
+            await _at_most(_LEAVING, session.ended)
+        if session.code is not None and not session.closed.is_set():
+            await self._dismiss(session, order, attendant)
+            await _at_most(_LEAVING, session.closed)
+        if not session.closed.is_set():
+            await self._kill(order.place, attendant.ending(whole=True))
+
+    async def _dismiss(self, session: ExecSession, order: _Order, attendant: Attendant) -> None:
+        if order.stay is Stay.UNTIL_ENDED:
+            await self._kill(order.place, attendant.ending(whole=False))
+        elif order.tty:
+            await session.write_stdin(attendant.dismissal)
+        else:
+            await session.close_stdin()
+
+    async def _kill(self, place: TaskPlace, ending: Sequence[str]) -> None:
+        request = _request(place, ending, tty=False)
+        async with asyncio.timeout(_KILLING), self._killings, self._transport.websocket(*request) as socket:
+            await socket.send(exec_frames.CLOSE_STDIN)
+            while (text := await socket.receive()) is not None:
+                if any(isinstance(event, Exited) for event in exec_frames.decode(text)):
+                    return
+
+
+async def _at_most(seconds: float, event: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+def _request(place: TaskPlace, command: Sequence[str], *, tty: bool) -> tuple[str, dict[str, str]]:
+    query = {"task": place.task, "tty": "true" if tty else "false", "command": json.dumps(command)}
+    return f"/v1/client/allocation/{quote(place.allocation)}/exec", query
