@@ -21,6 +21,7 @@ from vnode.kube.connection import Connection
 from vnode.kube.leases import Lease, LeaseClient, decode_lease, leases_path
 from vnode.kube.reflector import Reflector, Sink
 from vnode.kubelet.assembly import KubeletApi, KubeletSettings, kubelet_api
+from vnode.kubelet.log_slots import log_streams
 from vnode.leadership.alone import Alone
 from vnode.leadership.clock import read
 from vnode.leadership.election import DEADLINE, RENEWED_EVERY
@@ -28,8 +29,6 @@ from vnode.leadership.leadership import Leadership
 from vnode.leadership.term import Term
 from vnode.metrics import Metrics
 from vnode.monitoring import monitoring
-from vnode.nomad.client import NomadClient
-from vnode.nomad.logs import NomadLogs
 from vnode.nomad.transport import Transport
 from vnode.observing import WHY
 from vnode.patience import patiently
@@ -121,14 +120,7 @@ async def _servers(
             await stack.enter_async_context(monitoring(settings.metrics_port, metrics.registry, stage.not_ready))
             if not settings.observe:
                 server = await stack.enter_async_context(
-                    kubelet_api(
-                        _kubelet(settings),
-                        kubernetes.unfenced,
-                        stage,
-                        NomadLogs(transport),
-                        NomadClient(transport),
-                        metrics.registry,
-                    )
+                    kubelet_api(_kubelet(settings), kubernetes.unfenced, stage, transport, metrics.registry)
                 )
         except OSError as error:
             raise StartError(f"the kubelet API cannot be served: {error}") from error
@@ -147,4 +139,5 @@ def _kubelet(settings: Settings) -> KubeletSettings:
         default_driver=settings.default_driver,
         routable_allocations=settings.routable_allocations,
         streaming_idle_limit=settings.streaming_idle_limit,
+        log_streams=log_streams(settings.nomad_streams),
     )

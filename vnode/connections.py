@@ -52,4 +52,5 @@ def nomad_settings(settings: Settings) -> NomadSettings:
         client_cert=settings.nomad_client_cert,
         client_key=settings.nomad_client_key,
         tls_server_name=settings.nomad_tls_server_name,
+        streams=settings.nomad_streams,
     )

@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     nomad_client_cert: Path | None = Field(None, description="Our certificate towards Nomad, PEM.")
     nomad_client_key: Path | None = Field(None, description="Key of our certificate, PEM.")
     nomad_tls_server_name: str = Field("", description="Name in Nomad's certificate, e.g. server.global.nomad.")
+    nomad_streams: PositiveInt = Field(
+        48, description="Logs and exec sessions at once; for more, raise Nomad's http_max_conns_per_client too."
+    )
     namespace_map: Annotated[str, AfterValidator(_namespace_map)] = Field(
         "default", description="Nomad namespace, or a pattern such as k8s-{namespace}."
     )

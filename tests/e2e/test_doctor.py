@@ -284,7 +284,7 @@ class TestNomadsToken:
         expected: dict[str, bool | None] = {name: name != capability for name in CAPABILITIES}
         if capability == "read-job":
             # Without it no allocation is shown to try the rest on.
-            expected |= dict.fromkeys(("alloc-lifecycle", "read-fs"))
+            expected |= dict.fromkeys(("alloc-lifecycle", "alloc-exec", "read-fs"))
         assert verdicts == expected
 
     async def test_trying_leaves_no_trace(self, secured: Clinic) -> None:

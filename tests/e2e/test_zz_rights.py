@@ -87,6 +87,16 @@ def _log_is_denied(poor: Poor) -> None:
     assert "here" not in done.stdout
 
 
+def _exec_is_denied(poor: Poor) -> None:
+    poor.create("main")
+    poor.namespace.wait_ready("main")
+    done = poor.namespace.kubectl("exec", "main", "--", "echo", "inside", check=False)
+    assert done.returncode != 0
+    assert _DENIED in done.stderr
+    assert "alloc-exec" in done.stderr
+    assert "inside" not in done.stdout
+
+
 def _grace_is_not_shortened(poor: Poor) -> None:
     poor.create("deaf", _IGNORES, terminationGracePeriodSeconds=300)
     wait_until("its trap", lambda: poor.namespace.logs("deaf") == "here\n", within=SOON)
@@ -124,6 +134,7 @@ _MISSING: dict[str, Callable[[Poor], None]] = {
     "submit-job": _pod_waits,
     "node:read": _nomad_is_unreachable,
     "read-fs": _log_is_denied,
+    "alloc-exec": _exec_is_denied,
     "alloc-lifecycle": _grace_is_not_shortened,
     "list": _pod_waits,
     "read": _a_change_is_not_delivered,

@@ -17,6 +17,7 @@ CAPABILITIES: Mapping[str, str] = {
     "read-job": "reading jobs and allocations",
     "submit-job": "starting and stopping Pods",
     "alloc-lifecycle": "ending containers early",
+    "alloc-exec": "kubectl exec and cp",
     "read-fs": "kubectl logs",
     "variables:list": "knowing what may start",
     "variables:read": "delivering changes of ConfigMaps and Secrets, and tokens after a restart",

@@ -2,8 +2,8 @@
 
 Requests are those of a run, and none changes anything: a list, a job that does not exist, the plan of a job that is
 never registered (a valid one, for Nomad validates before it looks at rights), a variable that is written only if it is
-there, files of an allocation, and a signal
-to a task that does not exist. The last three need an allocation, for Nomad looks for that first.
+there, files of an allocation, and a signal to a task that does not exist and a command in it. The last three need an
+allocation, for Nomad looks for that first.
 """
 
 import json
@@ -38,12 +38,23 @@ async def probe(transport: Transport, namespace: str) -> Verdicts:
     }
     allocation = await _any_allocation(transport, namespace)
     if allocation is None:
-        return {**verdicts, "alloc-lifecycle": None, "read-fs": None}
+        return {**verdicts, "alloc-lifecycle": None, "alloc-exec": None, "read-fs": None}
     return {
         **verdicts,
         "alloc-lifecycle": await _verdict(client.signal(allocation, _NO_TASK, "SIGCONT")),
+        "alloc-exec": await _exec_verdict(transport, allocation),
         "read-fs": await _verdict(client.list_files(allocation, "alloc/logs")),
     }
+
+
+async def _exec_verdict(transport: Transport, allocation: str) -> bool | None:
+    """Nomad judges the right when the session is open, before it looks for the task."""
+    query = {"task": _NO_TASK, "command": '["true"]'}
+    try:
+        async with transport.websocket(f"/v1/client/allocation/{allocation}/exec", query) as socket:
+            return await _verdict(socket.receive()) is not False
+    except PeerError:
+        return None
 
 
 async def _verdict(attempt: Awaitable[object]) -> bool | None:

@@ -2,32 +2,39 @@
 
 import asyncio
 import random
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from translators.pod_to_job.drivers import driver_of
 from translators.port_addresses import Placement
 from translators.records.allocations import Client
 from translators.records.pods import PodUid
 from vnode.kube.api import Watches
 from vnode.kube.certificates import SigningRequests
 from vnode.kubelet.application import build_application
+from vnode.kubelet.attach import ContainerAttachments
 from vnode.kubelet.authentication import Authenticator
 from vnode.kubelet.authorization import Authorizer
 from vnode.kubelet.certificate import FileCertificate, SelfSignedCertificate, ServingCertificate
 from vnode.kubelet.client_authority import ClusterAuthority, FileAuthority
+from vnode.kubelet.command_session import CommandStreamsOpener
+from vnode.kubelet.commands import ContainerCommands
 from vnode.kubelet.dialing import DirectDialer
 from vnode.kubelet.directory import PodDirectory
 from vnode.kubelet.forward_session import ForwardedConnectionsOpener
 from vnode.kubelet.gate import gate
 from vnode.kubelet.health import Introspection
-from vnode.kubelet.log_slots import LogSlots
+from vnode.kubelet.log_slots import DEFAULT_LOG_STREAMS, LogSlots
 from vnode.kubelet.log_source import SETTLED_AFTER, NomadLogSources, RunEnds
 from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
@@ -36,9 +43,12 @@ from vnode.kubelet.server import KubeletServer, serve
 from vnode.kubelet.signed_certificate import SignedCertificate
 from vnode.kubelet.standby import only_while_leading
 from vnode.kubelet.stats.handlers import Statistics
-from vnode.kubelet.stats.measurements import Measurements, UsageSource
+from vnode.kubelet.stats.measurements import Measurements
 from vnode.kubelet.tls import TlsSource
+from vnode.nomad.client import NomadClient
 from vnode.nomad.logs import NomadLogs
+from vnode.nomad.task_commands import TaskCommands, task_commands
+from vnode.nomad.transport import Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +65,7 @@ class KubeletSettings:
     default_driver: str
     routable_allocations: bool = False
     streaming_idle_limit: float
+    log_streams: int = DEFAULT_LOG_STREAMS
 
 
 class Present(PodDirectory, RunEnds, Protocol):
@@ -110,30 +121,49 @@ async def kubelet_api(
     settings: KubeletSettings,
     kubernetes: Watches,
     present: Present,
-    logs: NomadLogs,
-    usage: UsageSource,
+    transport: Transport,
     registry: CollectorRegistry,
 ) -> AsyncIterator[KubeletApi]:
-    """Serve the API while the context lasts; raises OSError when port or certificate cannot be had."""
-    sources = NomadLogSources(logs, present, present, lambda: asyncio.sleep(SETTLED_AFTER))
-    application = build_application(
+    """Serve the API while the context lasts; raises OSError when port or certificate cannot be had.
+
+    After its last answer the context waits for what commands leave behind, which takes seconds at most.
+    """
+    async with task_commands(transport, lambda: secrets.token_hex(16)) as runner:
+        application = _application(settings, kubernetes, present, transport, runner, registry)
+        authority = _authority(settings, kubernetes)
+        certificate = _certificate(settings, kubernetes)
+        tls = TlsSource(certificate, authority)
+        async with serve(application, tls, host=settings.address, port=settings.port) as server:
+            yield KubeletApi(server, authority, certificate)
+
+
+def _application(
+    settings: KubeletSettings,
+    kubernetes: Watches,
+    present: Present,
+    transport: Transport,
+    runner: TaskCommands,
+    registry: CollectorRegistry,
+) -> web.Application:
+    sources = NomadLogSources(NomadLogs(transport), present, present, lambda: asyncio.sleep(SETTLED_AFTER))
+    slots, open_streams = LogSlots(settings.log_streams), CommandStreamsOpener(settings.streaming_idle_limit)
+    driver = partial(driver_of, default=settings.default_driver)
+    return build_application(
         gate(Authenticator(kubernetes, time.monotonic), Authorizer(kubernetes, settings.node, time.monotonic)),
         only_while_leading(present.standby),
-        logs=ContainerLogs(present, sources, LogSlots(), _now),
+        logs=ContainerLogs(present, sources, slots, _now),
+        commands=ContainerCommands(present, runner, open_streams, driver),
+        attachments=ContainerAttachments(present, sources, slots, open_streams),
         port_forward=_port_forward(settings, present),
         pods=PodLists(present),
         introspection=Introspection(
             registry=registry, configuration={"port": settings.port}, trouble=present.not_ready
         ),
         statistics=Statistics(
-            settings.node, Measurements(usage, present, present.clients, clock=time.monotonic, now=time.time_ns)
+            settings.node,
+            Measurements(NomadClient(transport), present, present.clients, clock=time.monotonic, now=time.time_ns),
         ),
     )
-    authority = _authority(settings, kubernetes)
-    certificate = _certificate(settings, kubernetes)
-    tls = TlsSource(certificate, authority)
-    async with serve(application, tls, host=settings.address, port=settings.port) as server:
-        yield KubeletApi(server, authority, certificate)
 
 
 def _port_forward(settings: KubeletSettings, present: Present) -> PortForward:

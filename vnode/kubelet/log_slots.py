@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Nomad answers 100 connections of one address (`http_max_conns_per_client`); control traffic and exec need some.
-DEFAULT_LOG_STREAMS = 40
+from vnode.nomad.budget import STREAMS
+
+
+def log_streams(streams: int) -> int:
+    """How many of the streams that we keep with Nomad may be logs; the others are left to exec."""
+    return max(streams * 5 // 6, 2)
+
+
+DEFAULT_LOG_STREAMS = log_streams(STREAMS)
 
 
 class TooManyLogs(Exception):
@@ -25,7 +32,7 @@ class LogSlots:
             raise TooManyLogs(
                 f"{self._taken} of {self._limit} log streams of this node are in use and this log needs {streams}. "
                 "Nomad bounds the connections of one client (limits.http_max_conns_per_client, 100 by default): "
-                "end another `kubectl logs`, or raise that limit and the node's own."
+                "end another `kubectl logs`, or raise that limit and vnode's --nomad-streams."
             )
         self._taken += streams
         try:

@@ -9,7 +9,7 @@ Seen on Nomad 1.11.3, and why each line below is there:
   The end that the script writes is seen at once.
 - exec: a program that does not exist blocks every later exec in that task (the executor keeps a lock while it waits
   for a stdin that nobody reads yet). A shell answers 127 instead.
-- raw_exec, exec: output is lost when stdin goes on after the command has ended. The script keeps it open.
+- raw_exec, exec: output is lost when the command ends right after its stdin, or before it. The script outlives both.
 - all: when the client goes, the command runs on. A second exec, `ending`, finds the attendant by its token and kills
   everything below it.
 

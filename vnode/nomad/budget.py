@@ -87,7 +87,8 @@ class StreamBudget:
         if self._open >= self._total:
             raise TooManyStreams(
                 f"{self._total} logs and exec sessions are open, as many as this node keeps with Nomad, which bounds"
-                " the connections of one address (limits.http_max_conns_per_client); end one and try again"
+                " the connections of one address (limits.http_max_conns_per_client): end one and try again, or raise"
+                " that limit and vnode's --nomad-streams"
             )
         self._open += 1
         try:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from vnode.nomad.budget import STREAMS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NomadSettings:
@@ -22,6 +24,8 @@ class NomadSettings:
     client_cert: Path | None = None
     client_key: Path | None = None
     tls_server_name: str = ""
+    #: Logs and exec sessions at once.
+    streams: int = STREAMS
 
     def __post_init__(self) -> None:
         """Refuse what could only fail later, or would put a secret into an error."""

@@ -23,15 +23,13 @@ from vnode.nomad.transport import Transport
 
 #: Seconds until a command begins; the task and its files are there already.
 _BEGIN = 30.0
-#: Seconds at the end of a session: for one that had hardly begun, for an attendant to leave by itself, for a kill.
-_BEGIN_STILL, _LEAVING, _KILLING = 5.0, 2.0, 5.0
+#: Seconds at the end of a session: for all of it, for one that had hardly begun, for what leaves by itself, for a kill.
+_SETTLING, _BEGIN_STILL, _LEAVING, _KILLING = 10.0, 5.0, 2.0, 5.0
 #: Connections for killing, beside those of the sessions: Nomad allows one address a hundred.
 _KILLINGS = 8
 #: What a container runtime answers when a program cannot be started.
 _NOT_STARTED = frozenset({126, 127})
 
-#: Drivers whose executor hands over all output before it tells the end.
-_FLUSHING = frozenset({"raw_exec", "exec", "java"})
 #: The driver whose tasks live in a part of the allocation directory, and hang on a program that is not there.
 _CHROOT = "exec"
 
@@ -59,9 +57,8 @@ class _Order:
 
     @property
     def stay(self) -> Stay:
-        """How to wait: an end of stdin would be taken for the word to leave."""
-        cuts_output = self.place.driver not in _FLUSHING
-        return Stay.UNTIL_ENDED if cuts_output and self.stdin and not self.tty else Stay.UNTIL_TOLD
+        """How to wait: an end of the command's own stdin would be taken for the word to leave."""
+        return Stay.UNTIL_ENDED if self.stdin and not self.tty else Stay.UNTIL_TOLD
 
     @property
     def whole_command(self) -> list[str]:
@@ -87,6 +84,7 @@ class TaskCommands:
         self._tasks = tasks
         self._tokens = tokens
         self._killings = asyncio.Semaphore(_KILLINGS)
+        self._held: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def start(
@@ -112,6 +110,11 @@ class TaskCommands:
                 await session.close_stdin()
             yield session
 
+    async def settle(self) -> None:
+        """Wait, for seconds at most, until nothing is left of the commands whose blocks have ended."""
+        if self._held:
+            await asyncio.wait(tuple(self._held), timeout=_SETTLING)
+
     async def _has_shell(self, order: _Order) -> bool:
         """Whether an attendant can be tried. Raises Rejected for what would block the task's executor for good."""
         place, program = order.place, order.command[0]
@@ -133,7 +136,9 @@ class TaskCommands:
     @asynccontextmanager
     async def _session(self, order: _Order) -> AsyncIterator[ExecSession]:
         use = _Use()
-        self._tasks.create_task(self._hold(order, use))
+        holding = self._tasks.create_task(self._hold(order, use))
+        self._held.add(holding)
+        holding.add_done_callback(self._held.discard)
         try:
             session = await use.opened
             try:
@@ -169,10 +174,10 @@ class TaskCommands:
     async def _settle(self, session: ExecSession, order: _Order) -> None:
         """See to it that nothing of the command is left in the task, and say so where that cannot be known."""
         try:
-            if order.attendant is not None:
-                await self._end_attended(session, order, order.attendant)
-            await session.close_stdin()
-            async with asyncio.timeout(_KILLING):
+            async with asyncio.timeout(_SETTLING):
+                if order.attendant is not None:
+                    await self._end_attended(session, order, order.attendant)
+                await session.close_stdin()
                 await session.closed.wait()
         except (PeerError, FrameError, TimeoutError) as error:
             _log.warning(
@@ -209,6 +214,22 @@ class TaskCommands:
             while (text := await socket.receive()) is not None:
                 if any(isinstance(event, Exited) for event in exec_frames.decode(text)):
                     return
+
+
+@asynccontextmanager
+async def task_commands(transport: Transport, tokens: Callable[[], str]) -> AsyncIterator[TaskCommands]:
+    """Commands for the length of the block, which then waits until those that ended have left nothing behind."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            commands = TaskCommands(transport, tasks, tokens)
+            try:
+                yield commands
+            finally:
+                # A group whose block was cancelled would cancel them at once.
+                await commands.settle()
+    except BaseExceptionGroup as group:
+        # Sessions raise nothing: this is what the block raised.
+        raise group.exceptions[0] from None
 
 
 async def _at_most(seconds: float, event: asyncio.Event) -> None:

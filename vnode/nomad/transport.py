@@ -39,7 +39,7 @@ class Transport:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.region = settings.region
-        self.streams = StreamBudget()
+        self.streams = StreamBudget(settings.streams)
         self.breaker = Breaker("Nomad", clock)
         self._budget = RequestBudget()
         self._credentials = credentials

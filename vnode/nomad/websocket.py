@@ -8,7 +8,7 @@ import aiohttp
 from aiohttp.client_ws import ClientWSTimeout
 from yarl import URL
 
-from vnode.errors import Unavailable
+from vnode.errors import NoAnswer
 from vnode.nomad.credentials import Identity
 from vnode.nomad.errors import classify
 
@@ -37,7 +37,7 @@ class WebSocket:
         if message.type is aiohttp.WSMsgType.CLOSE and message.extra:
             raise classify(500, str(message.extra))
         if message.type is aiohttp.WSMsgType.ERROR:
-            raise Unavailable(f"Nomad at {self._address}: {message.data}")
+            raise NoAnswer(f"Nomad at {self._address}: {message.data}")
         return None
 
     async def send(self, text: str) -> None:
@@ -45,7 +45,7 @@ class WebSocket:
         try:
             await self._response.send_str(text)
         except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"Nomad at {self._address}: {error or type(error).__name__}") from None
+            raise NoAnswer(f"Nomad at {self._address}: {error or type(error).__name__}") from None
 
 
 class WebSockets:
@@ -71,7 +71,7 @@ class WebSockets:
         except aiohttp.WSServerHandshakeError as error:
             raise classify(error.status, f"the exec session is refused with status {error.status}") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"Nomad at {address}: {error or type(error).__name__}") from None
+            raise NoAnswer(f"Nomad at {address}: {error or type(error).__name__}") from None
         async with response:
             yield WebSocket(response, address)
 

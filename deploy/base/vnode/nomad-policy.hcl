@@ -3,12 +3,13 @@
 #   nomad acl token create -name vnode -policy vnode
 #
 # List the Nomad namespaces of your --namespace-map and nothing else. There is no "agent", "operator" or "node write":
-# vnode reads clients to publish them as a Node, it never changes one.
+# vnode reads clients to publish them as a Node, it never changes one. Where Pods may use raw_exec, and kubectl exec into
+# them is wanted, add "alloc-node-exec": such a command runs on the client itself, as everything of raw_exec does.
 
 # Variables hold what the Pods' ConfigMaps and Secrets hold, and their tokens: read so that nothing is written twice.
 
 namespace "default" {
-  capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "read-fs"]
+  capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "alloc-exec", "read-fs"]
 
   # Whether a Pod that runs once may start, and the data of Pods with ConfigMaps, Secrets or tokens.
   variables {
@@ -19,7 +20,7 @@ namespace "default" {
 }
 
 namespace "k8s-*" {
-  capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "read-fs"]
+  capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle", "alloc-exec", "read-fs"]
 
   # Whether a Pod that runs once may start, and the data of Pods with ConfigMaps, Secrets or tokens.
   variables {

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,9 +26,12 @@ from translators.records.pods import (
 )
 from vnode.errors import NotFound, PeerError, Unavailable
 from vnode.kubelet.application import build_application
+from vnode.kubelet.attach import ContainerAttachments
 from vnode.kubelet.authentication import Authenticator
 from vnode.kubelet.authorization import Authorizer
 from vnode.kubelet.certificate import Certificate
+from vnode.kubelet.command_session import CommandStreamsOpener
+from vnode.kubelet.commands import ContainerCommands, RunningCommand
 from vnode.kubelet.directory import Extent, Segment
 from vnode.kubelet.forward_session import ForwardedConnectionsOpener
 from vnode.kubelet.forwarded_connections import ByteStream, Dialer, PortUnreachable
@@ -44,6 +47,7 @@ from vnode.kubelet.server import KubeletServer, serve
 from vnode.kubelet.stats.handlers import Statistics
 from vnode.kubelet.stats.measurements import Measurements
 from vnode.kubelet.tls import TlsSource
+from vnode.nomad.task_commands import TaskPlace
 from vnode.nomad.usage import AllocationUsage, ClientUsage, CpuUsage, MemoryUsage, ResourceUsage, TaskUsage
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -227,6 +231,15 @@ class FakeUsage:
         return table[key]
 
 
+class FakeRunner:
+    """Nothing can be run here."""
+
+    def start(
+        self, place: TaskPlace, command: Sequence[str], *, stdin: bool, tty: bool
+    ) -> AbstractAsyncContextManager[RunningCommand]:
+        raise Unavailable(f"{place} cannot run {command} with {stdin} and {tty}")
+
+
 @dataclass
 class Serving:
     """A serving certificate that the test may replace."""
@@ -347,6 +360,8 @@ async def running_api(
     application = build_application(
         gate(Authenticator(kubernetes, lambda: clock[0]), Authorizer(kubernetes, "nomad", lambda: clock[0])),
         logs=ContainerLogs(everything, everything, LogSlots(slots), now),
+        commands=ContainerCommands(everything, FakeRunner(), CommandStreamsOpener(), lambda _pod, _container: "docker"),
+        attachments=ContainerAttachments(everything, everything, LogSlots(slots), CommandStreamsOpener()),
         port_forward=PortForward(everything, ForwardedConnectionsOpener(), dialer or Unreachable()),
         pods=PodLists(everything),
         introspection=Introspection(

@@ -77,9 +77,6 @@ async def test_a_node_without_pods_lists_none(api: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "subject"),
     [
-        ("POST", "/exec/default/shop/web", "kubectl exec"),
-        ("GET", "/exec/default/shop/uid/web", "kubectl exec"),
-        ("POST", "/attach/default/shop/web", "kubectl attach"),
         ("POST", "/run/default/shop/web", "running a command"),
     ],
 )
