@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from translators.errors import Refused
+from translators.errors import Refused, Waiting
+from translators.material import DataObject, Material, Token
 from translators.namespaces import nomad_namespace
 from translators.pod_to_job import JobContext, translate
 from translators.records.jobs import Job
+from translators.records.pods import Pod
+from translators.references import references
 from translators.support import decode_pod
 from vnode.settings import Settings
 
 _JOB = TypeAdapter(Job)
 #: Where no Nomad is asked, one CPU counts this many MHz.
 _ASSUMED_MHZ_PER_CORE = 1000.0
+_NEVER = datetime.fromtimestamp(0, UTC)
 _NIL_UID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -35,14 +40,30 @@ def translate_manifest(document: Any, settings: Settings) -> Translated:
         return Translated(None, (f"error: expected a Pod or something with a Pod template, found {kind}",))
     try:
         decoded = decode_pod(pod)
-        found = translate(decoded, _context(settings, decoded.metadata.namespace), settings.policy)
+        context = _context(settings, decoded.metadata.namespace)
+        found = translate(decoded, context, settings.policy, _assumed(decoded, settings))
     except ValidationError as error:
         problems = tuple(f"error: {'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
         return Translated(None, problems)
     except Refused as refused:
         return Translated(None, (f"error: {refused}",))
+    except Waiting as waiting:
+        return Translated(None, (f"error: {waiting}",))
     warnings = tuple(f"warning: {finding}" for finding in found.warnings)
     return Translated(_JOB.dump_json(found.job, by_alias=True, exclude_none=True), warnings)
+
+
+def _assumed(pod: Pod, settings: Settings) -> Material:
+    """Objects that hold the keys that the Pod names, and nothing in them: a job shows no values anyhow.
+
+    Of an object that is taken whole no key is known here, so its files and variables are not in the job.
+    """
+    named = references(pod, settings.default_driver)
+    empty = {key: dict.fromkeys(keys, b"") for key, keys in named.objects.items()}
+    return Material(
+        objects={key: DataObject("", keys, keys) for key, keys in empty.items()},
+        tokens=dict.fromkeys(named.tokens, Token("", _NEVER, _NEVER)),
+    )
 
 
 def _pod_manifest(document: Any) -> dict[str, Any] | None:

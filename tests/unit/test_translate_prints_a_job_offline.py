@@ -41,6 +41,19 @@ def test_flags_take_part(tmp_path: Path) -> None:
     assert (job["NodePool"], job["Namespace"]) == ("edge", "k8s-shop")
 
 
+def test_objects_of_the_cluster_are_assumed_with_the_keys_that_are_named(tmp_path: Path) -> None:
+    env = "env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}}], "
+    volumes = (
+        "      volumes: [{name: v, projected: {sources: [{serviceAccountToken: {path: t}}, "
+        "{configMap: {name: c, items: [{key: k, path: p}]}}]}}]\n"
+    )
+    mounts = "volumeMounts: [{name: v, mountPath: /v}], "
+    code, out, err = run(tmp_path, DEPLOYMENT.replace("command:", f"{env}{mounts}command:") + volumes)
+    assert (code, err.count("error")) == (0, 0)
+    templates = json.loads(out)["TaskGroups"][0]["Tasks"][0]["Templates"]
+    assert [each["DestPath"] for each in templates] == ["secrets/.vnode/private-env", "secrets/v/p", "secrets/v/t"]
+
+
 @pytest.mark.parametrize(
     ("manifest", "sentence"),
     [

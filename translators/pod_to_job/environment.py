@@ -65,6 +65,11 @@ class Environment:
     values: Mapping[str, Value] = field(default_factory=dict)
     warnings: tuple[Finding, ...] = ()
 
+    def exposes(self, texts: Iterable[str]) -> bool:
+        """Whether one of these commands or arguments refers to data of an object."""
+        names = {name for name, value in self.values.items() if value.private}
+        return bool(names) and any(piece.name in names for text in texts for piece in pieces(text))
+
     def expand(self, text: str, path: str) -> str:
         """Expand `$(NAME)` in a command or argument.
 

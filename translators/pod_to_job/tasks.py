@@ -1,7 +1,7 @@
 """One container of a Pod as one task of its job."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from translators import annotations, identity
 from translators.annotations import Annotations, Setting
@@ -12,9 +12,10 @@ from translators.pod_to_job.artifacts import artifacts
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.data import Data
 from translators.pod_to_job.drivers import Launch, config, task_config
+from translators.pod_to_job.environment import Environment
 from translators.pod_to_job.mounts import mounted
 from translators.policy import DOCKER, EXEC, MOCK, RAW_EXEC
-from translators.records.jobs import Artifact, LogConfig, Task
+from translators.records.jobs import Artifact, LogConfig, Task, Template
 from translators.records.pods import Container, Pod
 
 LOGS = LogConfig()
@@ -93,9 +94,31 @@ def task(container: Container, around: Surroundings) -> Made:
         kill_timeout=restarts.kill_timeout(around.pod.spec),
         log_config=LogConfig(disabled=True) if driver == MOCK else LOGS,
         artifacts=downloads,
-        templates=(*templates, *around.data.private_environment(container.name), *there.templates),
+        templates=_together((*templates, *around.data.private_environment(container.name), *there.templates)),
     )
-    return Made(task=made, written=keys, warnings=there.warnings)
+    return Made(task=made, written=keys, warnings=(*there.warnings, *_exposed(found, container, driver)))
+
+
+def _exposed(found: Environment, container: Container, driver: str) -> tuple[Finding, ...]:
+    if driver not in {EXEC, RAW_EXEC} or not found.exposes((*container.command, *container.args)):
+        return ()
+    message = (
+        "Nomad's clients log the arguments of this driver, and these hold data of a ConfigMap or Secret; let the "
+        "program read the variable itself"
+    )
+    return (Finding("SecretInArguments", f"spec.containers[{container.name}].args", message),)
+
+
+def _together(templates: tuple[Template, ...]) -> tuple[Template, ...]:
+    """Templates of which one is watched are all watched, where one is an environment.
+
+    A client renders those that are read once, and those that it watches, side by side, and whichever is done last sets
+    the whole environment (nomad/client template_hook.go renderTemplates, template.go SetTemplateEnv). A watched
+    environment does not change either: that takes a change mode.
+    """
+    if all(one.once for one in templates) or not any(one.envvars for one in templates):
+        return templates
+    return tuple(replace(one, once=False) for one in templates)
 
 
 def _downloaded(downloads: tuple[Artifact, ...], *, runs_itself: bool) -> tuple[str, ...]:

@@ -49,6 +49,8 @@ def test_a_value_of_an_object_is_in_the_items_and_not_in_the_job() -> None:
     assert task.env == {}
     [template] = task.templates
     assert (template.envvars, template.once) == (True, True)
+    # Seen on Nomad 1.11: "client.driver_mgr.raw_exec: starting task: driver_cfg=…Args:…".
+    assert [finding.reason for finding in found.warnings] == ["SecretInArguments"]
     assert found.job.meta["vk_variables"] == "1"
 
 

@@ -69,6 +69,18 @@ def test_a_part_of_a_volume_never_changes_where_nothing_is_bound() -> None:
     assert places(found) == [("secrets/one", "0644", True)]
 
 
+def test_an_environment_and_live_files_are_rendered_together() -> None:
+    """Nomad renders what is watched and what is not side by side, and the last of both sets the whole environment."""
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
+    mount = {"name": "conf", "mountPath": "/etc/app"}
+    mixed = pod(container(env=env, volumeMounts=[mount]), volumes=[CONF], restartPolicy="Never")
+    [task] = translate(mixed, CONTEXT, OPEN, KNOWN).job.task_groups[0].tasks
+    assert [one.once for one in task.templates] == [False] * 4
+    apart = pod(container(env=env), restartPolicy="Never")
+    [task] = translate(apart, CONTEXT, OPEN, KNOWN).job.task_groups[0].tasks
+    assert [one.once for one in task.templates] == [True] * 2
+
+
 def test_live_files_are_written_at_once_and_those_of_immutable_objects_never_again() -> None:
     live: Template = task("docker", CONF).templates[0]
     assert live.wait is not None
