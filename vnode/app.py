@@ -72,6 +72,7 @@ async def _life(settings: Settings) -> None:
         metrics.leader.set_function(lambda: stage.service is not None)
         async with _servers(settings, kubernetes, transport, stage, metrics) as server, asyncio.TaskGroup() as tasks:
             if server is not None:
+                _tell_certificate(metrics, server)
                 tasks.create_task(server.run())
             while True:
                 async with leadership.held(stage.look_at_all) as lost:
@@ -88,6 +89,10 @@ def _measure(metrics: Metrics, kubernetes: Connection, transport: Transport) -> 
     metrics.breaker_open.labels("kubernetes").set_function(lambda: kubernetes.breaker.is_open)
     metrics.breaker_open.labels("nomad").set_function(lambda: transport.breaker.is_open)
     metrics.requests_waiting.set_function(lambda: transport.waiting)
+
+
+def _tell_certificate(metrics: Metrics, server: KubeletApi) -> None:
+    metrics.certificate_ends.set_function(lambda: server.certificate_ends)
 
 
 def _leadership(settings: Settings, kubernetes: Connection, term: Term) -> Leadership:

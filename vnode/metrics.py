@@ -39,6 +39,11 @@ class Metrics:
         self.leader = Gauge(
             "vnode_leader", "1 where this replica looks after the Node, 0 where it stands by.", registry=self.registry
         )
+        self.certificate_ends = Gauge(
+            "vnode_serving_certificate_expiry_seconds",
+            "When the serving certificate of the kubelet API ends, in seconds since the epoch.",
+            registry=self.registry,
+        )
         self.pods = Gauge("vnode_pods", "Pods of the virtual Node.", registry=self.registry)
         self.status_latency = Histogram(
             "vnode_status_latency_seconds",

@@ -103,6 +103,11 @@ class KubeletApi:
         """The port in use."""
         return self._server.port
 
+    @property
+    def certificate_ends(self) -> float:
+        """When the serving certificate is valid no more, seconds since the epoch."""
+        return self._server.certificate_ends
+
     async def break_off(self) -> None:
         """End all answers that are being given, because another replica knows better from now on."""
         await self._server.break_off()

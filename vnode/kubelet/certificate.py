@@ -8,6 +8,7 @@ the certificate must come from that authority and name the Node's address.
 
 import asyncio
 import ipaddress
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,6 +37,14 @@ class Certificate:
 
     chain: bytes
     key: bytes
+
+    @property
+    def ends(self) -> float:
+        """When it is valid no more, seconds since the epoch; NaN where that cannot be read."""
+        try:
+            return x509.load_pem_x509_certificates(self.chain)[0].not_valid_after_utc.timestamp()
+        except ValueError:
+            return math.nan
 
     def __repr__(self) -> str:
         """Without the key, which must not reach a log."""

@@ -1,6 +1,7 @@
 """The HTTPS server: listens, and takes over new TLS material without dropping a connection."""
 
 import asyncio
+import math
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Iterator
@@ -52,6 +53,8 @@ class KubeletServer:
         self._refreshed_every = refreshed_every
         self._material: TlsMaterial | None = None
         self._acceptor: asyncio.Server | None = None
+        #: Of the certificate in use, seconds since the epoch.
+        self.certificate_ends = math.nan
 
     @property
     def port(self) -> int:
@@ -97,6 +100,7 @@ class KubeletServer:
         )
         self.close()
         self._acceptor, self._material = acceptor, material
+        self.certificate_ends = material.certificate.ends
 
     def _protocol(self) -> asyncio.Protocol:
         server = self._runner.server

@@ -35,6 +35,14 @@ async def test_a_renewed_certificate_serves_new_connections_and_keeps_old_ones(a
         await api.text("/pods")
 
 
+async def test_the_server_tells_when_its_certificate_ends(api: Api) -> None:
+    before = api.server.certificate_ends
+    assert before == x509.load_pem_x509_certificates(api.serving.certificate.chain)[0].not_valid_after_utc.timestamp()
+    api.serving.certificate = await SelfSignedCertificate("nomad", ["127.0.0.1"], lambda: NOW).current()
+    await api.server.refresh()
+    assert api.server.certificate_ends == (NOW + timedelta(days=365)).timestamp()
+
+
 async def test_an_unusable_certificate_is_not_taken_over(api: Api) -> None:
     good = api.serving.certificate
     for bad in (Certificate(b"", b""), Certificate(good.chain, served_by(trustme.CA()).key)):
