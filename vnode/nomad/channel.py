@@ -104,7 +104,7 @@ class Channel:
                 body, headers = await response.read(), response.headers
             except _BROKEN as error:
                 raise Elsewhere(_broken(error, address), unapplied=False) from None
-            return Reply(body, headers.get("X-Nomad-NextToken", ""), int(headers.get("X-Nomad-Index") or 0))
+            return Reply(body, headers.get("X-Nomad-NextToken", ""), _index(headers.get("X-Nomad-Index", "")))
 
     @asynccontextmanager
     async def stream(self, address: str, call: Call) -> AsyncIterator[Stream]:
@@ -220,6 +220,10 @@ async def _text(response: aiohttp.ClientResponse) -> str:
             response.close()
             break
     return text[:_LONGEST_ERROR].decode(errors="replace")
+
+
+def _index(told: str) -> int:
+    return int(told) if told.isascii() and told.isdigit() else 0
 
 
 def _seconds(retry_after: str) -> float | None:

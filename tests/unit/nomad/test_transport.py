@@ -43,6 +43,12 @@ async def test_a_request_carries_region_namespace_and_token(transport: Transport
     assert (reply.body, reply.next_token, reply.index) == (b"{}", "7.c0ffee", 12)
 
 
+@pytest.mark.parametrize("told", ["", "x", "-1", "1e3"])
+async def test_an_index_that_makes_no_sense_was_not_told(transport: Transport, one: Route, told: str) -> None:
+    one.respond(text="{}", headers={"X-Nomad-Index": told})
+    assert (await transport.request("GET", "/v1/jobs")).index == 0
+
+
 async def test_a_compressed_list_is_unpacked(transport: Transport, one: Route) -> None:
     one.respond(content=gzip.compress(b"[]"), headers={"Content-Encoding": "gzip"})
     assert (await transport.request("GET", "/v1/jobs", compressed=True)).body == b"[]"
