@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 import structlog
+from pydantic import TypeAdapter
 
 from translators.clients_to_node import PROVIDER_TAINT, min_mhz_per_core
 from translators.namespaces import nomad_namespace
 from translators.pod_to_job import JobContext
 from translators.records.pods import Pod, PodUid
+from translators.records.sources import Service as KubernetesService
 from translators.references import references
 from vnode import __version__
 from vnode.cluster import Cluster
@@ -52,9 +54,12 @@ from vnode.pods.reconciler import Peers, Reconciler
 from vnode.settings import Settings
 from vnode.view.neighbours import NeighbourStore
 from vnode.view.runs import RunWatch
+from vnode.view.services import ServiceStore
 from vnode.view.view import View
 
 _log = structlog.get_logger(__name__)
+
+_SERVICE = TypeAdapter(KubernetesService)
 
 WORKERS = 32
 #: Pods that wait for a later look: more than these are being started, or in trouble, at once.
@@ -102,6 +107,7 @@ class Service:
         self.metrics = metrics
         self.fence = fence
         self.queue: KeyedQueue[PodUid] = KeyedQueue(time.monotonic)
+        self.services = ServiceStore(self.look_at_all)
         self.view = View(
             cluster=cluster.id,
             node=settings.node_name,
@@ -112,6 +118,7 @@ class Service:
             chosen=collected.chosen if collected is not None else None,
             references=lambda pod: references(pod, settings.default_driver),
         )
+        self.view.objects.services = self.services.of
         self.runs = RunWatch(self.view)
         self.neighbours = NeighbourStore(self._capacity_changed)
         self.link = Link(self._link_changed, time.monotonic)
@@ -161,6 +168,7 @@ class Service:
                 tasks.create_task(self.recorder.run()),
                 tasks.create_task(self._stream("", ("Node",), self.clients).run()),
                 tasks.create_task(self._pods().run()),
+                tasks.create_task(self._neighbouring_services().run()),
                 tasks.create_task(self.keeper.run()),
                 tasks.create_task(self._follow_what_is_there()),
                 tasks.create_task(self.following.resync_slowly(asyncio.sleep)),
@@ -234,6 +242,19 @@ class Service:
             time.monotonic,
             random.random,
             asyncio.sleep,
+        )
+
+    def _neighbouring_services(self) -> Reflector[KubernetesService]:
+        return Reflector(
+            self.kubernetes,
+            "/api/v1/services",
+            {},
+            _SERVICE.validate_python,
+            self.services,
+            time.monotonic,
+            random.random,
+            asyncio.sleep,
+            told=self.services.hindered,
         )
 
     def _reconciler(self) -> Reconciler:

@@ -24,6 +24,8 @@ def _environment(scene: Namespace, name: str) -> dict[str, str]:
 @pytest.mark.parametrize("driver", _DRIVERS)
 def test_every_source_reaches_the_task_and_no_value_the_job(scene: Namespace, driver: str) -> None:
     name = f"env-{driver.replace('_', '-')}"
+    service = {"metadata": {"name": f"web-{name}"}, "spec": {"ports": [{"name": "http", "port": 80}]}}
+    served = scene.bed.control_plane.api(f"/api/v1/namespaces/{scene.name}/services", "POST", service)
     memory = {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}
     scene.create(
         config_map(f"{name}-map", {"a.b": "from-a-map", "MODE": "map", "not-a-name": "x"}),
@@ -57,6 +59,9 @@ def test_every_source_reaches_the_task_and_no_value_the_job(scene: Namespace, dr
     assert found["P_WORD"] == _WORD
     assert found["PLAIN"] == f"{_WORD}|map|$(NOT-THERE)"
     assert found["LIMIT"] == "32"
+    prefix = f"WEB_{name.upper().replace('-', '_')}"
+    assert found[f"{prefix}_SERVICE_HOST"] == served["spec"]["clusterIP"]
+    assert found[f"{prefix}_PORT_80_TCP"] == f"tcp://{served['spec']['clusterIP']}:80"
     assert found["HOST"] == ready["status"]["hostIP"]
     assert found["URL"] == f"http://{found['HOST']}:80"
     assert not {"ABSENT", "NOWHERE", "not-a-name"} & set(found)

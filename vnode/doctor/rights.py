@@ -74,6 +74,7 @@ RIGHTS = (
     *_on("", "pods", "get", "list", "watch", "delete"),
     *_on("", "pods/status", "patch"),
     *_on("", "events", "create", "patch"),
+    *_on("", "services", "list", "watch"),
     CLUSTER_IDENTITY,
     *_on("authentication.k8s.io", "tokenreviews", "create"),
     *_on("authorization.k8s.io", "subjectaccessreviews", "create"),

@@ -11,6 +11,7 @@ from zlib import crc32
 
 from translators.material import NOTHING, DataObject, Material, ObjectKey, Token, TokenNeed
 from translators.records.pods import Pod, PodUid
+from translators.records.sources import Service
 from translators.references import References
 
 _ENDED = frozenset({"Succeeded", "Failed"})
@@ -34,10 +35,14 @@ class Subscriber(Protocol):
 
 
 class ObjectStore:
-    """What is known of the objects; `changed` is called with every UID that a change concerns."""
+    """What is known of the objects; `changed` is called with every UID that a change concerns.
+
+    `references` finds what a Pod names, `services` gives the Services of a namespace, None while they are not known.
+    """
 
     def __init__(self, changed: Callable[[PodUid], None], references: Callable[[Pod], References]) -> None:
         self._changed = changed
+        self.services: Callable[[str], tuple[Service, ...] | None] = lambda _: ()
         self._find_references = references
         self._references: dict[PodUid, References] = {}
         self._namespaces: dict[PodUid, str] = {}
@@ -62,8 +67,11 @@ class ObjectStore:
         """What is known for a Pod."""
         uid, namespace = pod.uid, pod.metadata.namespace
         found = self._references.get(uid)
-        if found is None or not (found.objects or found.tokens or found.own_fields):
+        if found is None:
             return NOTHING
+        services = self.services(namespace) if found.services else ()
+        if not (found.objects or found.tokens or found.own_fields):
+            return NOTHING if services == () else Material(services=services)
         places = {key: Place(namespace, key) for key in found.objects}
         tokens = self._tokens.get(uid, {})
         return Material(
@@ -72,6 +80,7 @@ class ObjectStore:
             tokens=tokens,
             needs=found.tokens,
             live=found.live,
+            services=services,
             stamp=self._stamp(pod, found),
         )
 
