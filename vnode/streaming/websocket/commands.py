@@ -54,16 +54,22 @@ class WebSocketCommand:
     """A `CommandCodec`."""
 
     def __init__(self, protocol: str, wanted: frozenset[StreamKind]) -> None:
-        self._channels = Channels(encoded="base64" in protocol, half_close=protocol in _WITH_HALF_CLOSE)
+        self._half_close = protocol in _WITH_HALF_CLOSE
+        self._channels = Channels(encoded="base64" in protocol, half_close=self._half_close)
         self._as_status = protocol in _WITH_STATUS
         self._wanted = wanted
         self._sizes = SizeReader()
         self._stdin_ended = StreamKind.STDIN not in wanted
 
     def open(self) -> list[CommandEvent]:
-        """All channels are there; an empty message on the first one that we write says so to the client."""
-        first = next((c for kind, c in _OUTPUTS.values() if kind in self._wanted), _Channel.ERROR)
-        self._channels.send(first, b"")
+        """All channels are there; an empty message on the first one that we write says so to the client.
+
+        Not in version 5: kubectl, whose version that is, reads before it has made its streams in some releases, and
+        then complains of a message for an unknown one.
+        """
+        if not self._half_close:
+            first = next((c for kind, c in _OUTPUTS.values() if kind in self._wanted), _Channel.ERROR)
+            self._channels.send(first, b"")
         return [StreamsOpened()]
 
     def receive_data(self, data: bytes) -> list[CommandEvent]:
