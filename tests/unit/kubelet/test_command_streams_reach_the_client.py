@@ -271,3 +271,28 @@ async def test_what_is_not_spoken_is_refused_before_the_upgrade(header: str, sta
         writer.close()
     assert answer.startswith(f"HTTP/1.1 {status} ")
     assert answer.endswith(text)
+
+
+async def test_answers_that_nobody_reads_stop_at_a_bound() -> None:
+    async def deaf(_: CommandStreams) -> None:
+        await asyncio.Event().wait()
+
+    async with attached(Command(deaf), "output=1", "stdout") as (peer, _):
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        pings = b"".join(peer.codec.ping(number) for number in range(1, 20_001, 2))
+
+        async def ping_for_ever() -> None:
+            while True:
+                peer.writer.write(pings)
+                await peer.writer.drain()
+                counted.append(len(pings))
+
+        counted: list[int] = []
+        pinger = asyncio.create_task(ping_for_ever())
+        before = -1
+        while before < len(counted):
+            before = len(counted)
+            await asyncio.sleep(0.3)
+        assert sum(counted) < 64 << 20
+        pinger.cancel()
+        peer.writer.transport.abort()
