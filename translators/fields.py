@@ -139,7 +139,11 @@ ROWS: tuple[Row, ...] = (
         "user namespaces are not supported; remove it",
         harmless=_is_not_false,
     ),
-    Row("spec.ephemeralContainers", Verdict.WARNED, "ephemeral containers are not run"),
+    Row(
+        "spec.ephemeralContainers",
+        Verdict.WARNED,
+        "ephemeral containers are not run; use kubectl exec, or kubectl debug --copy-to",
+    ),
     *_refused(
         SPEC_SECURITY,
         {

@@ -25,6 +25,13 @@ from translators.records.pods import (
     ContainerStateTerminated,
     ContainerStateWaiting,
     ContainerStatus,
+    Pod,
+)
+
+#: What somebody is told who adds a container to a running Pod.
+NO_EPHEMERAL_CONTAINERS = (
+    "a container cannot be added to a Nomad job that runs; start a program in a container of the Pod with kubectl"
+    " exec, or debug a copy of the Pod with kubectl debug --copy-to"
 )
 
 _KILLED = 137
@@ -61,6 +68,18 @@ def init_container_statuses(situation: Situation, waiting_message: str) -> tuple
     return tuple(
         _status(situation, each, held.get(each.name), waiting_message, init=not is_sidecar(each))
         for each in pod.spec.init_containers
+    )
+
+
+def ephemeral_container_statuses(pod: Pod) -> tuple[ContainerStatus, ...]:
+    """Say that containers added to a running Pod have failed to start: `kubectl debug` waits until they did, or not."""
+    refused = ContainerState(
+        terminated=ContainerStateTerminated(
+            exit_code=_CANNOT_START, reason="StartError", message=NO_EPHEMERAL_CONTAINERS
+        )
+    )
+    return tuple(
+        ContainerStatus(name=each.name, image=each.image, state=refused) for each in pod.spec.ephemeral_containers
     )
 
 

@@ -78,6 +78,11 @@ def _containers(held: PodStatus, desired: PodStatus) -> dict[str, Any]:
     for name, old, new in (
         ("containerStatuses", held.container_statuses, desired.container_statuses),
         ("initContainerStatuses", held.init_container_statuses, desired.init_container_statuses),
+        (
+            "ephemeralContainerStatuses",
+            held.ephemeral_container_statuses,
+            desired.ephemeral_container_statuses,
+        ),
     ):
         if old is new or old == new:
             continue

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from translators.allocation_to_status import addresses, conditions
+from translators.allocation_to_status.containers import ephemeral_container_statuses
 from translators.allocation_to_status.facts import Facts
 from translators.allocation_to_status.judgement import Judgement, judge
 from translators.allocation_to_status.situation import TERMINAL_PHASES
@@ -54,6 +55,7 @@ def failed_status(pod: Pod, finding: Finding, now: datetime) -> PodStatus:
         start_time=held.start_time or now.replace(microsecond=0),
         container_statuses=held.container_statuses,
         init_container_statuses=held.init_container_statuses,
+        ephemeral_container_statuses=held.ephemeral_container_statuses,
         observed_generation=_observed_generation(pod),
         qos_class=held.qos_class,
     )
@@ -97,6 +99,7 @@ def status_of(judgement: Judgement, now: datetime) -> PodStatus:
         start_time=held.start_time or moment,
         container_statuses=judgement.containers,
         init_container_statuses=judgement.init_containers,
+        ephemeral_container_statuses=ephemeral_container_statuses(pod),
         observed_generation=_observed_generation(pod),
         qos_class=held.qos_class,
     )

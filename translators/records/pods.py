@@ -102,11 +102,20 @@ class Toleration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class EphemeralContainer:
+    """A container that was added to a Pod while it runs."""
+
+    name: str
+    image: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
 class PodSpec:
     """The part of a Pod's spec that a translation reads."""
 
     containers: Many[Container] = ()
     init_containers: Many[Container] = ()
+    ephemeral_containers: Many[EphemeralContainer] = ()
     volumes: Many[Volume] = ()
     node_name: Text = ""
     restart_policy: str = "Always"
@@ -212,6 +221,7 @@ class PodStatus:
     start_time: datetime | None = None
     container_statuses: Many[ContainerStatus] = ()
     init_container_statuses: Many[ContainerStatus] = ()
+    ephemeral_container_statuses: Many[ContainerStatus] = ()
     observed_generation: int | None = None
     qos_class: Text = ""
 

@@ -4,6 +4,7 @@ Source: kubernetes pkg/kubelet/server/server.go (getExec, getAttach) and kubelet
 `container not found` for whatever does not run; the state is added here, for it is what the caller wants to know.
 """
 
+from translators.allocation_to_status.containers import NO_EPHEMERAL_CONTAINERS
 from translators.records.pods import ContainerState, ContainerStatus, Pod
 from vnode.kubelet.log_target import ContainerRun, quote
 
@@ -23,12 +24,14 @@ def find_target(pod: Pod | None, container: str, *, uid: str = "") -> tuple[Pod,
     """
     if pod is None or (uid and pod.uid != uid):
         raise NoTarget(404, "pod does not exist")
+    where = f"container {quote(container)} in pod {quote(pod.metadata.name)}"
+    if container in {each.name for each in pod.spec.ephemeral_containers}:
+        raise NoTarget(400, f"{where} is not running: {NO_EPHEMERAL_CONTAINERS}")
     if container not in {each.name for each in (*pod.spec.containers, *pod.spec.init_containers)}:
         raise NoTarget(404, f"container not found ({quote(container)})")
     statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
     status = next((each for each in statuses if each.name == container), None)
     if status is None or status.state.running is None or not status.container_id:
-        where = f"container {quote(container)} in pod {quote(pod.metadata.name)}"
         raise NoTarget(400, f"{where} is not running: {_state(status)}")
     return pod, ContainerRun(container=container, container_id=status.container_id)
 

@@ -6,6 +6,7 @@ Source: kubernetes pkg/kubelet/kubelet_pods.go (validateContainerLogStatus), who
 import json
 from dataclasses import dataclass
 
+from translators.allocation_to_status.containers import NO_EPHEMERAL_CONTAINERS
 from translators.container_id import identity
 from translators.records.pods import ContainerState, ContainerStatus, Pod
 
@@ -38,6 +39,8 @@ def find_run(pod: Pod, container: str, *, previous: bool) -> ContainerRun:
     """
     name, quoted = container, f"container {quote(container)}"
     where = f"{quoted} in pod {quote(pod.metadata.name)}"
+    if name in {each.name for each in pod.spec.ephemeral_containers}:
+        raise NoLogs(400, f"{where} has never run: {NO_EPHEMERAL_CONTAINERS}")
     if name not in {each.name for each in (*pod.spec.containers, *pod.spec.init_containers)}:
         raise NoLogs(404, f"{quoted} not found in pod {quote(pod.metadata.name)}")
     status = next((s for s in _statuses(pod) if s.name == name), None)

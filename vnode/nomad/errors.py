@@ -43,7 +43,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], Callable[[str], PeerError]], ...] = tuple
         (r"No path to (node|region)", Unavailable),
         (r"Unknown (allocation|node|job|evaluation)\b|(job|alloc|eval|node) not found$", NotFound),
         (r"no such file or directory$|^(rpc error: )*Task not found$|not found on client$", NotFound),
-        (r"^(rpc error: )*Task not running$", Conflict),
+        (r"^(rpc error: )*Task not running$|^task \"[^\"]*\" is not running\.$", Conflict),
     )
 )
 

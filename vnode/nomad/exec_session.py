@@ -197,7 +197,7 @@ class ExecSession:
         try:
             await self._socket.send(text)
         except PeerError:
-            if self.code is None:
+            if self.code is None and not self._discards:
                 raise
 
 

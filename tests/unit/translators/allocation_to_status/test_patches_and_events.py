@@ -23,6 +23,7 @@ from tests.unit.translators.allocation_to_status.samples import (
 from translators.allocation_to_status import EventNote, Facts, failed_status, pod_events, pod_status, status_patch
 from translators.errors import Finding
 from translators.records.allocations import AllocationMetric, Evaluation
+from translators.records.pods import EphemeralContainer
 
 CRASHED = task("pending", started(2), terminated(5, 1), restarting(5), restarts=1)
 NO_IMAGE = task("pending", event("Driver Failure", driver_error="Failed to pull `web:1`: refused"), restarting(1))
@@ -49,6 +50,16 @@ def test_a_patch_holds_the_uid_and_the_status_and_nothing_else() -> None:
     assert len(server.patches) == 4
     assert all("qosClass" not in body["status"] for body in server.patches)
     assert all("resources" not in status and status["image"] == "web:1" for status in statuses)
+
+
+def test_a_container_added_to_a_running_pod_has_failed_and_says_what_to_do_instead() -> None:
+    server = ApiServer(pod(ephemeral_containers=(EphemeralContainer(name="debugger", image="busybox"),)))
+    follow(server, facts(allocation(web=RUNNING)), facts(allocation(web=RUNNING)))
+    (status,) = server.status["ephemeralContainerStatuses"]
+    assert (status["name"], status["image"]) == ("debugger", "busybox")
+    assert status["state"]["terminated"]["exitCode"] == 128
+    assert "kubectl exec" in status["state"]["terminated"]["message"]
+    assert len(server.patches) == 1
 
 
 def test_a_running_pod_as_the_api_reads_it() -> None:
