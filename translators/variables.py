@@ -17,8 +17,10 @@ CAPACITY = 65536
 #: In how many Variables a task finds its data: the job's; its own, too; the group's, too.
 ONE, TWO, THREE = 1, 2, 3
 
-#: A Variable cannot be empty, and a template waits for one that is not there.
+#: An item that is always there, for a Variable cannot be empty, and a template waits for one that is not there. It
+#: holds a digest of the items' names as the templates of the job know them.
 _PRESENT = "vnode"
+_DIGEST = 16
 _GROUP = "pod"
 _FOUR = 4
 
@@ -56,13 +58,25 @@ def count(items: Mapping[str, bytes], most: int = THREE) -> int:
     raise ValueError(f"{held} bytes do not fit into Nomad's Variables of one Pod, which hold about {room} KiB")
 
 
-def pack(items: Mapping[str, bytes], job: str, tasks: Iterable[str], number: int) -> dict[str, dict[str, str]]:
-    """The Variables by path that hold the items.
+def names(items: Iterable[str]) -> str:
+    """A digest of the names of items."""
+    return sha256(chr(0).join(sorted(items)).encode()).hexdigest()[:_DIGEST]
+
+
+def known_names(variable: Mapping[str, str]) -> str:
+    """The digest of the names that the templates of the job know, in one of its Variables."""
+    return variable.get(_PRESENT, "")
+
+
+def pack(
+    items: Mapping[str, bytes], job: str, tasks: Iterable[str], number: int, known: str = ""
+) -> dict[str, dict[str, str]]:
+    """The Variables by path that hold the items; `known` is the digest of the names that the templates know.
 
     Raises:
         ValueError: when they do not fit.
     """
-    parts = _split(items, number)
+    parts = _split(items, number, known or names(items))
     every = paths(job, tasks, number)
     return {path: parts[min(index, len(parts) - 1)] for index, path in enumerate(every)}
 
@@ -79,16 +93,16 @@ def unpack(variables: Iterable[Mapping[str, str]]) -> dict[str, bytes]:
 
 def _fits(items: Mapping[str, bytes], number: int) -> bool:
     try:
-        _split(items, number)
+        _split(items, number, names(items))
     except ValueError:
         return False
     return True
 
 
-def _split(items: Mapping[str, bytes], number: int) -> list[dict[str, str]]:
+def _split(items: Mapping[str, bytes], number: int, known: str) -> list[dict[str, str]]:
     """Fill one Variable after the other, an item going on in the next where it does not fit."""
-    parts: list[dict[str, str]] = [{_PRESENT: "1"} for _ in range(number)]
-    room = [CAPACITY - len(_PRESENT) - 1] * number
+    parts: list[dict[str, str]] = [{_PRESENT: known} for _ in range(number)]
+    room = [CAPACITY - len(_PRESENT) - _DIGEST] * number
     at = 0
     for name in sorted(items):
         # An empty item is left out: what is not there reads as empty, and Nomad garbles its errors over empty values.

@@ -72,9 +72,10 @@ def test_files_are_there_and_follow_their_source(namespace: Namespace, driver: s
     assert "file ./deep/key 400 " in log
     assert "file ./token 644 " in log
     wait_until("the shared directory", lambda: "shared" in namespace.logs("files", "-c", "reads"), within=SOON)
-    namespace.kubectl("patch", "configmap", "conf", '--patch={"data":{"word":"two"}}')
+    namespace.kubectl("patch", "configmap", "conf", '--patch={"data":{"word":"two","added":"later"}}')
     namespace.kubectl("label", "pod", "files", "state=changed")
     wait_until("the changes", lambda: "updated" in namespace.logs("files", "-c", "main"), within=15)
+    namespace.wait_event("files", "KeysChanged", "next start")
     assert namespace.pod("files")["status"]["containerStatuses"][0]["restartCount"] == 0
     assert found["metadata"]["uid"] == namespace.pod("files")["metadata"]["uid"]
     job = json.dumps(namespace.bed.nomad.api(f"/v1/job/vk-{found['metadata']['uid']}"))

@@ -34,25 +34,29 @@ class Courier:
     def __init__(self, nomad: VariableApi) -> None:
         self._nomad = nomad
 
-    async def write(self, layout: Layout, items: Mapping[str, bytes], *, fresh: bool) -> None:
+    async def write(self, layout: Layout, items: Mapping[str, bytes], *, fresh: bool) -> bool:
         """Write the items; unless nothing is there yet, beside what the job's templates may know besides.
 
         An item that is not written again would make its file empty, so what vanished from its source stays as it was.
-        Writes nothing that is there already. Raises Conflict when somebody else writes too, or when it became too much.
+        Writes nothing that is there already. Returns whether the items are the very ones that the job's templates know.
+        Raises Conflict when somebody else writes too, or when it became too much.
         """
         held = {} if fresh else await self._read(layout)
+        first = next((variable for variable in held.values() if variable is not None), None)
+        known = variables.known_names(first.items) if first is not None else variables.names(items)
         merged = {**self._unpacked(layout, held), **items}
         try:
-            packed = variables.pack(merged, layout.job, layout.tasks, layout.count)
+            packed = variables.pack(merged, layout.job, layout.tasks, layout.count, known)
         except ValueError as error:
             raise Conflict(f"the data of the Pod grew: {error}") from None
         for path, content in packed.items():
-            known = held.get(path)
+            there = held.get(path)
             if fresh:
                 await self._nomad.put(layout.namespace, path, content)
-            elif known is None or known.items != content:
-                index = 0 if known is None else known.modify_index
+            elif there is None or there.items != content:
+                index = 0 if there is None else there.modify_index
                 await self._nomad.create(layout.namespace, path, content, index=index)
+        return known == variables.names(items)
 
     async def read(self, layout: Layout) -> dict[str, bytes]:
         """The items that are there."""

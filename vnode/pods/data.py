@@ -15,6 +15,11 @@ from vnode.pods.queue import KeyedQueue
 from vnode.view.observation import Observation
 from vnode.view.view import View
 
+_REKEYED = (
+    "A ConfigMap or Secret of the Pod has other keys than when it was started: keys that were added come, and keys "
+    "that were removed go, with the Pod's next start"
+)
+
 DataAction = actions.RequestTokens | actions.Deliver | actions.Recall | actions.Withdraw
 
 
@@ -90,7 +95,7 @@ class DataHand:
 
     async def _deliver(self, action: actions.Deliver, observation: Observation) -> None:
         try:
-            await self._courier.write(action.layout, action.items, fresh=action.fresh)
+            complete = await self._courier.write(action.layout, action.items, fresh=action.fresh)
         except (Denied, Unavailable) as error:
             if observation.pod is not None:
                 message = f"{error}; the data of the Pod cannot be written"
@@ -99,6 +104,9 @@ class DataHand:
                 self._link.denied(error)
             raise
         self._view.remember(observation.uid, delivered=action.stamp, withdrawn=False)
+        if not complete and observation.pod is not None and observation.memory.hindrance != _REKEYED:
+            self._events.record(observation.pod, EventNote("Warning", "KeysChanged", _REKEYED, ""))
+            self._view.remember(observation.uid, hindrance=_REKEYED)
 
     async def _recall(self, layout: Layout, needs: frozenset[TokenNeed], observation: Observation) -> None:
         items = await self._courier.read(layout)

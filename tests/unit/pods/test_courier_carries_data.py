@@ -1,0 +1,76 @@
+"""What lies in Nomad's variables is written once, complete, and found again."""
+
+import pytest
+
+from tests.unit.pods.peers import Script, Variables
+from translators.identity import job_id
+from translators.records.pods import PodUid
+from vnode.errors import Conflict
+from vnode.nomad.records import HeldVariable
+from vnode.pods.actions import Layout
+from vnode.pods.courier import Courier
+
+JOB = job_id(PodUid("1"))
+PATH = f"nomad/jobs/{JOB}"
+ONE = Layout("default", JOB, ("app", "side"), 1)
+THREE = Layout("default", JOB, ("app", "side"), 3)
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def nomad(script: Script) -> Variables:
+    return Variables(script)
+
+
+async def test_what_is_fresh_is_written_without_a_look(script: Script, nomad: Variables) -> None:
+    assert await Courier(nomad).write(ONE, {"a": b"1"}, fresh=True)
+    assert script.names == ["put variable"]
+    assert await Courier(nomad).read(ONE) == {"a": b"1"}
+
+
+async def test_what_is_there_already_is_not_written_again(script: Script, nomad: Variables) -> None:
+    await Courier(nomad).write(ONE, {"a": b"1", "empty": b""}, fresh=True)
+    assert await Courier(nomad).write(ONE, {"a": b"1", "empty": b""}, fresh=False)
+    assert script.names == ["put variable", "read variable"]
+
+
+async def test_what_vanished_stays_and_what_differs_from_the_start_is_said(nomad: Variables) -> None:
+    courier = Courier(nomad)
+    await courier.write(ONE, {"a": b"1", "b": b"2"}, fresh=True)
+    assert not await courier.write(ONE, {"a": b"3"}, fresh=False)
+    assert await courier.read(ONE) == {"a": b"3", "b": b"2"}
+    assert not await courier.write(ONE, {"a": b"3", "b": b"2", "c": b"4"}, fresh=False)
+    assert await courier.write(ONE, {"a": b"3", "b": b"2"}, fresh=False)
+
+
+async def test_a_foreign_write_in_between_is_a_conflict() -> None:
+    class Late(Variables):
+        async def get(self, namespace: str, path: str) -> HeldVariable | None:
+            found = await super().get(namespace, path)
+            await self.put(namespace, path, {"other": "MQ=="})
+            return found
+
+    late = Late(Script())
+    await Courier(late).write(ONE, {"a": b"1"}, fresh=True)
+    with pytest.raises(Conflict):
+        await Courier(late).write(ONE, {"a": b"2"}, fresh=False)
+
+
+async def test_much_lies_in_several_variables_and_all_of_them_are_removed(nomad: Variables) -> None:
+    content = bytes(range(256)) * 500
+    await Courier(nomad).write(THREE, {"a": content}, fresh=True)
+    assert set(nomad.held) == {PATH, f"{PATH}/pod", f"{PATH}/pod/app", f"{PATH}/pod/side"}
+    assert await Courier(nomad).read(THREE) == {"a": content}
+    await Courier(nomad).remove(THREE)
+    assert nomad.held == {}
+
+
+async def test_data_that_outgrew_its_place_is_not_written_in_part(nomad: Variables) -> None:
+    await Courier(nomad).write(ONE, {"a": b"1"}, fresh=True)
+    with pytest.raises(Conflict, match="grew"):
+        await Courier(nomad).write(ONE, {"a": bytes(60_000)}, fresh=False)
+    assert await Courier(nomad).read(ONE) == {"a": b"1"}
