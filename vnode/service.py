@@ -9,11 +9,13 @@ import gc
 import random
 import secrets
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import structlog
+from prometheus_client import Gauge
 from pydantic import TypeAdapter
 
 from translators.clients_to_node import PROVIDER_TAINT, min_mhz_per_core
@@ -149,10 +151,6 @@ class Service:
         self._speed = settings.mhz_per_core
         self._clients_known = False
         self._job_context = lru_cache(_CONTEXTS)(self._make_job_context)
-        self.metrics.waiting.set_function(lambda: len(self.queue))
-        self.metrics.later.set_function(lambda: self.queue.due)
-        self.metrics.events_waiting.set_function(lambda: self.recorder.waiting)
-        self.metrics.pods.set_function(lambda: len(self.view.pods))
 
     async def run(self, over: asyncio.Event) -> None:
         """Look after the Node and its Pods until that is over, or until cancelled."""
@@ -160,6 +158,7 @@ class Service:
         async with AsyncExitStack() as told, asyncio.TaskGroup() as tasks:
             for breaker in (self.kubernetes.breaker, self.transport.breaker):
                 told.enter_context(breaker.telling(self.look_at_all))
+            told.enter_context(self._measured())
             self.following = Following(self._stream, tasks, self._namespace_sink)
             objects = Subscriptions(self.kubernetes, self.view.objects, tasks, time.monotonic, random.random)
             self.view.objects.subscriber = objects
@@ -198,6 +197,23 @@ class Service:
                 self.following.end()
                 for task in running:
                     task.cancel()
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        """Show how much waits while the block lasts, and nothing afterwards."""
+        gauges: dict[Gauge, Callable[[], float]] = {
+            self.metrics.waiting: lambda: len(self.queue),
+            self.metrics.later: lambda: self.queue.due,
+            self.metrics.events_waiting: lambda: self.recorder.waiting,
+            self.metrics.pods: lambda: len(self.view.pods),
+        }
+        for gauge, measure in gauges.items():
+            gauge.set_function(measure)
+        try:
+            yield
+        finally:
+            for gauge in gauges:
+                gauge.set_function(lambda: 0)
 
     def look_at_all(self) -> None:
         """Ask for a round over everything that is known."""
@@ -362,6 +378,8 @@ def _virtual_node(settings: Settings) -> VirtualNode:
 
 def _spare_collections() -> None:
     """Look for garbage in what is new: records live long and hold no cycles, and a look at all of them stalls us."""
+    # What an earlier term left is not to be kept for ever.
+    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 
