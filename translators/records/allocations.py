@@ -15,6 +15,9 @@ from translators.records.base import NOMAD, Many, Mapped, Text
 AllocationId = NewType("AllocationId", str)
 ClientId = NewType("ClientId", str)
 
+#: Text of nomad/scheduler/structs, StatusAllocNotNeeded: its job was stopped.
+_NOT_NEEDED = "alloc not needed due to job update"
+
 #: The year that Nomad prints for a time that never came.
 _NEVER = "0001-"
 
@@ -151,6 +154,11 @@ class Allocation:
     def is_terminal(self) -> bool:
         """Whether no task of it runs or will run again, as far as Nomad knows; `unknown` is not terminal."""
         return self.client_status in {"complete", "failed", "lost"}
+
+    @property
+    def was_moved(self) -> bool:
+        """Whether Nomad ended it for another reason than its job's end, and may put another one in its place."""
+        return self.desired_status != "run" and self.desired_description != _NOT_NEEDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)

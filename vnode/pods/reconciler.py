@@ -223,8 +223,7 @@ class Reconciler:
             case actions.Register(job):
                 await self._register(job, observation)
             case actions.Stop(namespace, job_id):
-                reply = await peers.jobs.stop(namespace, job_id)
-                view.jobs.fold_stopped(uid, resolved=not reply.eval_id)
+                await self._stop(uid, namespace, job_id)
             case actions.Purge(namespace, job_id):
                 await peers.jobs.purge(namespace, job_id)
                 view.jobs.forget(uid)
@@ -292,6 +291,16 @@ class Reconciler:
         self._view.jobs.fold(
             JobFacts(id=JobId(job.id), namespace=job.namespace, identity=identity, modify_index=reply.job_modify_index)
         )
+
+    async def _stop(self, uid: PodUid, namespace: str, job_id: JobId) -> None:
+        reply = await self._peers.jobs.stop(namespace, job_id)
+        if reply.eval_id:
+            self._view.jobs.fold_stopped(uid, resolved=False)
+            self._view.remember(uid, stop_evaluation=reply.eval_id)
+            return
+        # There is no such job: somebody removed it, allocations and all.
+        self._view.jobs.forget(uid)
+        self._queue.add(uid)
 
     async def _permit(self, action: actions.Permit, observation: Observation) -> None:
         items = {permit.ALLOCATION: action.allocation}

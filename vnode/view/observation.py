@@ -42,8 +42,9 @@ class Memory:
     `missing_at` is when the job of a Pod that ran was found to be gone, `killed` names tasks that were sent SIGKILL,
     `positions` holds by task the containerID, with its log position, of the run that began last, and `reread_at` is
     the index of the evaluation for which the job was read anew. `told` counts by allocation and task the failed
-    starts that Events were recorded for. `submitted_to` is the Nomad namespace of a registration whose outcome is
-    unknown. `hindrance` is what a Pod was last said to wait for. `delivered` is the stamp of the data that is in
+    starts that Events were recorded for. `submitted_to` is the Nomad namespace of a registration that was sent,
+    `permitted_in` that of a permit, whatever came of it. `stop_evaluation` is the evaluation of our own stop.
+    `hindrance` is what a Pod was last said to wait for. `delivered` is the stamp of the data that is in
     Nomad, `recalled` that the tokens in it were looked up, `withdrawn` that it was removed.
     """
 
@@ -58,6 +59,8 @@ class Memory:
     told: Mapping[str, int] = field(default_factory=dict)
     warned: bool = False
     submitted_to: str = ""
+    permitted_in: str = ""
+    stop_evaluation: str = ""
     hindrance: str = ""
     delivered: str = ""
     recalled: bool = False
@@ -100,10 +103,22 @@ class Observation:
     owner_history: OwnerHistory = field(default_factory=OwnerHistory)
 
     @property
+    def may_be_permitted(self) -> str:
+        """The Nomad namespace of a permit that is there, or may be, for the answer to its writing was lost."""
+        return self.permit or self.memory.permitted_in
+
+    @property
+    def may_be_placed_again(self) -> bool:
+        """Whether Nomad may put, or has put, another allocation in the place of one: only a job's end prevents it."""
+        if self.job is None or (self.job.stopped and self.job.resolved):
+            return False
+        return any(allocation.was_moved for allocation in self.allocations)
+
+    @property
     def is_over(self) -> bool:
         """Whether no task of this Pod runs or will ever run again, as far as Nomad knows."""
         if self.job is None:
             return True
-        if any(not allocation.is_terminal for allocation in self.allocations):
+        if any(not allocation.is_terminal for allocation in self.allocations) or self.may_be_placed_again:
             return False
         return bool(self.allocations) or (self.job.stopped and self.job.resolved)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from translators.identity import JobIdentity
+from translators.identity import JobIdentity, job_id
 from translators.material import NOTHING
 from translators.port_addresses import Placement
 from translators.records.allocations import GONE, Allocation
@@ -19,6 +19,7 @@ from vnode.view.observation import Memory, Observation, OwnerHistory
 from vnode.view.pods import PodStore
 
 _Name = tuple[str, str]
+_NO_MEMORY = Memory()
 _LOST = "lost"
 _TOLD = frozenset({"ready", GONE})
 
@@ -149,12 +150,14 @@ class View:
         if pod is None:
             return None
         for other in self._names.get((pod.metadata.namespace, pod.metadata.name), ()):
-            job = self.jobs.get(other)
-            if other != pod.uid and job is not None and not self._is_over(other):
-                return job.id
+            if other != pod.uid and not self._is_over(other):
+                return job_id(other)
         return None
 
     def _is_over(self, uid: PodUid) -> bool:
+        if self.jobs.get(uid) is None:
+            # A registration that is under way, or whose answer was lost, may yet make one.
+            return self.jobs.is_confirmed(uid) or not self._memories.get(uid, _NO_MEMORY).submitted_to
         return Observation(uid=uid, job=self.jobs.get(uid), allocations=self._allocations(uid)).is_over
 
     def _allocations(self, uid: PodUid) -> tuple[Allocation, ...]:

@@ -71,6 +71,11 @@ class Client:
         """End the drain and make the client eligible."""
         self._drain(None)
 
+    def let_in(self, *, new: bool) -> None:
+        """Whether the scheduler may place anything new here; what runs stays."""
+        eligibility = "eligible" if new else "ineligible"
+        self._cluster.api(f"/v1/node/{self.node['ID']}/eligibility", "POST", {"Eligibility": eligibility})
+
     def remove(self) -> None:
         """Take the machine away, tasks and all, and make Nomad forget it."""
         node = self.node["ID"]

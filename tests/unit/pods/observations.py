@@ -108,6 +108,7 @@ def allocation(
         job_id=job_id(UID),
         client_status=status,
         desired_status=desired,
+        desired_description="" if desired == "run" else "alloc not needed due to job update",
         node_id="n1",
         task_states={
             "app": TaskState(state=state, failed=failed, restarts=restarts, started_at=started, events=events)

@@ -78,7 +78,7 @@ def about_data(decision: Decision) -> list[str]:
 def test_the_job_is_registered_before_its_data_is_written() -> None:
     subject = of_secret()
     decision = decided(observation(subject, material=KNOWN))
-    assert [name for name in names(decision) if name != "Note"] == ["Register", "Remember", "Deliver"]
+    assert [name for name in names(decision) if name != "Note"] == ["Remember", "Register", "Remember", "Deliver"]
     deliver = decision.actions[-1]
     assert isinstance(deliver, actions.Deliver)
     assert (deliver.fresh, deliver.stamp, list(deliver.items.values())) == (True, "s1", [b"v"])
@@ -192,7 +192,7 @@ def test_a_deleted_pod_leaves_the_api_after_its_data() -> None:
 
 def test_the_data_of_a_job_that_somebody_purged_goes_with_its_pod() -> None:
     subject = of_secret(status=RUNNING, deleted_with_grace=30)
-    gone = observation(subject, memory=Memory(delivered="s1"), confirmed=True)
+    gone = observation(subject, memory=Memory(delivered="s1", missing_at=NOW - timedelta(minutes=1)), confirmed=True)
     assert names(decided(gone))[0] == "Withdraw"
 
 

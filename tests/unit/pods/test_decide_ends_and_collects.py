@@ -18,7 +18,7 @@ from tests.unit.pods.observations import (
     terminated,
 )
 from translators.identity import job_id
-from vnode.pods.actions import ConfirmAbsence, DeletePod, Forget, Kill, Note, PatchStatus, Purge, Reread, Stop
+from vnode.pods.actions import ConfirmAbsence, DeletePod, Forget, Kill, Note, PatchStatus, Purge, Remember, Reread, Stop
 from vnode.pods.decide import decide
 from vnode.view.observation import Memory, Observation, Removal
 
@@ -136,3 +136,31 @@ def test_a_finished_job_without_a_pod_is_removed_without_a_stop() -> None:
 
 def test_a_uid_that_is_gone_on_both_sides_is_forgotten() -> None:
     assert [type(action) for action in decide(observation(None), circumstances(), NOW).actions] == [Forget]
+
+
+def test_a_deletion_waits_for_the_grace_of_tasks_whose_job_was_removed() -> None:
+    gone = observation(pod(status=RUNNING, deleted_with_grace=30), confirmed=True)
+    found = decide(gone, circumstances(), NOW)
+    assert [type(action) for action in found.actions] == [Note, Remember]
+    assert found.wake_at == NOW + timedelta(seconds=30)
+    later = decide(replace(gone, memory=Memory(missing_at=NOW)), circumstances(), NOW + timedelta(seconds=30))
+    assert [type(action) for action in later.actions] == [PatchStatus, DeletePod]
+
+
+def test_what_somebody_else_ended_is_read_once_also_while_its_pod_leaves() -> None:
+    ours = deleting(evaluation=stop_evaluation(20), memory=Memory(stop_evaluation="e1"))
+    assert not [a for a in decide(ours, circumstances(), NOW).actions if isinstance(a, Reread)]
+    theirs = deleting(evaluation=stop_evaluation(20), memory=Memory(stop_evaluation="e0"))
+    assert [type(action) for action in decide(theirs, circumstances(), NOW).actions] == [Remember, Reread]
+
+
+def test_a_preempted_allocation_is_no_end_before_its_job_was_stopped() -> None:
+    """Nomad places it again."""
+    preempted = replace(DEAD, desired_status="evict", desired_description="Preempted by alloc ID x")
+    one = pod(status=RUNNING, deleted_with_grace=30)
+    seen = observation(one, job=job(one), allocations=(preempted,))
+    assert isinstance(decide(seen, circumstances(), NOW).actions[0], Stop)
+    unsure = replace(seen, job=job(one, stopped=True))
+    assert [type(action) for action in decide(unsure, circumstances(), NOW).actions] == [Reread]
+    resolved = replace(seen, job=job(one, stopped=True, resolved=True))
+    assert isinstance(decide(resolved, circumstances(), NOW).actions[-1], DeletePod)

@@ -39,7 +39,9 @@ def kinds(seen: Observation, seconds: float = 0) -> list[type]:
 
 def test_the_first_allocation_of_a_pod_that_runs_once_is_let_start() -> None:
     decision = decide(submitted(WAITING), circumstances(), NOW)
-    assert decision.actions == (Permit("default", "vk-0000-1", "a1"),)  # type: ignore[arg-type]
+    sent, permit = decision.actions
+    assert sent == Remember({"permitted_in": "default"})
+    assert permit == Permit("default", "vk-0000-1", "a1")  # type: ignore[arg-type]
     assert decision.wake_at == NOW
 
 
@@ -64,14 +66,16 @@ def test_no_other_allocation_is_let_start(seen: Observation) -> None:
     assert Permit not in kinds(seen)
 
 
-def test_the_permit_is_withdrawn_once_everything_has_started() -> None:
-    assert kinds(submitted(LIVE, **PERMIT)) == [Forbid]
+def test_the_permit_is_withdrawn_once_everything_has_started_and_the_status_tells_so() -> None:
+    assert kinds(submitted(LIVE, **PERMIT)) == [PatchStatus, Note, Forbid]
+    sent = Memory(permitted_in="default")
+    assert kinds(submitted(LIVE, memory=sent)) == [PatchStatus, Note, Forbid, Remember]
     assert Forbid not in kinds(submitted(WAITING, **PERMIT))
 
 
 def test_the_permit_of_an_allocation_that_ended_is_withdrawn() -> None:
     ended = allocation("failed", state="dead", failed=True, events=(event("Driver Failure", driver_error="no"),))
-    assert kinds(submitted(ended, **PERMIT)) == [Forbid]
+    assert kinds(submitted(ended, **PERMIT))[-1] is Forbid
 
 
 def test_the_permit_leaves_with_the_pod_and_with_the_job() -> None:
@@ -104,6 +108,7 @@ def test_the_job_of_a_drained_pod_is_stopped_before_it_fails(policy: str) -> Non
     """Nomad places a drained batch job again with any later evaluation."""
     drained = replace(
         allocation("complete", state="dead", events=(started(), event("Killing"), terminated(143)), desired="stop"),
+        desired_description="alloc is being migrated",
         desired_transition=DesiredTransition(migrate=True),
     )
     assert kinds(submitted(drained, policy=policy, status=RUNNING)) == [Stop]

@@ -100,7 +100,7 @@ def test_a_placement_that_came_to_nothing_waits_before_it_is_tried_again() -> No
 
 def test_it_is_tried_again_by_a_new_job_and_the_wait_grows() -> None:
     due = decide(never_started(), circumstances(), NOW + timedelta(seconds=6))
-    assert [type(action) for action in due.actions] == [Purge, Remember, Register]
+    assert [type(action) for action in due.actions] == [Purge, Remember, Remember, Register]
     later = decide(never_started(attempts=2), circumstances(), NOW + timedelta(seconds=6))
     assert later.wake_at == NOW + timedelta(seconds=35)
 

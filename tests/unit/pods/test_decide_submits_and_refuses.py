@@ -6,7 +6,7 @@ import pytest
 from tests.unit.pods.observations import NOW, RUNNING, circumstances, observation, pod
 from translators.errors import Finding
 from translators.records.jobs import JobId
-from vnode.pods.actions import Forbid, Note, PatchStatus, Register, Remember, Reread
+from vnode.pods.actions import Note, PatchStatus, Register, Remember, Reread
 from vnode.pods.decide import decide
 from vnode.view.observation import Memory, OwnerHistory
 
@@ -15,7 +15,8 @@ REFUSED = {"nomad.hashinetes.io/driver": "qemu"}
 
 def test_a_new_pod_is_registered_and_nothing_else_happens() -> None:
     decision = decide(observation(pod()), circumstances(), NOW)
-    (action,) = decision.actions
+    sent, action = decision.actions
+    assert sent == Remember({"submitted_to": "default"})
     assert isinstance(action, Register)
     assert action.job.id == "vk-0000-1"
 
@@ -58,8 +59,8 @@ def test_other_pods_whose_job_is_gone_are_registered_anew_when_the_first_run_mus
     waiting = decide(known, circumstances(), NOW + timedelta(seconds=19))
     assert (waiting.actions, waiting.wake_at) == ((), NOW + timedelta(seconds=20))
     again = decide(known, circumstances(), NOW + timedelta(seconds=20))
-    assert [type(action) for action in again.actions] == [Register, Remember]
-    assert again.actions[1] == Remember({"missing_at": None})
+    assert [type(action) for action in again.actions] == [Remember, Register, Remember]
+    assert again.actions[2] == Remember({"missing_at": None})
 
 
 @pytest.mark.parametrize("owner", ["", "Job"])
@@ -119,13 +120,20 @@ def test_what_nomad_itself_rejects_is_refused_in_the_same_way() -> None:
 
 def test_a_warning_is_told_with_the_submission() -> None:
     misspelt = pod(annotations={"nomad.hashinetes.io/drivr": "raw_exec"})
-    note, register = decide(observation(misspelt), circumstances(), NOW).actions
+    note, _, register = decide(observation(misspelt), circumstances(), NOW).actions
     assert isinstance(note, Note)
     assert "did you mean 'driver'" in note.event.message
     assert isinstance(register, Register)
 
 
-def test_a_permit_that_outlived_its_job_is_withdrawn() -> None:
-    decision = decide(observation(pod(policy="Never"), permit="default"), circumstances(), NOW)
-    assert decision.actions == (Forbid("default", JobId("vk-0000-1")),)
+def test_one_that_was_permitted_to_run_once_is_not_registered_again() -> None:
+    """Its status may not tell yet that it ran; the permit does."""
+    permitted = observation(pod(policy="Never"), permit="default", confirmed=True)
+    decision = decide(permitted, circumstances(), NOW)
+    patch, note = decision.actions
+    assert isinstance(patch, PatchStatus)
+    assert isinstance(note, Note)
+    assert (patch.body["status"]["phase"], note.event.reason) == ("Failed", "NomadJobMissing")
     assert decision.wake_at == NOW
+    unsure = decide(replace(permitted, confirmed=False), circumstances(), NOW)
+    assert [type(action) for action in unsure.actions] == [Reread]

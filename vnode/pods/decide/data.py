@@ -35,11 +35,12 @@ from vnode.view.observation import JobFacts, Observation
 def submit(observation: Observation, pod: Pod, translation: Translation) -> tuple[Action, ...]:
     """Register the job and write its data."""
     job = translation.job
+    sent = Remember({"submitted_to": job.namespace})
     if not translation.items:
-        return (Register(job),)
+        return sent, Register(job)
     layout = Layout(job.namespace, job_id(pod.uid), _tasks(pod), number_of_variables(job.meta))
     deliver = Deliver(layout, translation.items, observation.material.stamp, fresh=True)
-    return Register(job), Remember({"delivered": "", "recalled": True, "withdrawn": False}), deliver
+    return sent, Register(job), Remember({"delivered": "", "recalled": True, "withdrawn": False}), deliver
 
 
 def beside(look: Look, decision: Decision) -> Decision:

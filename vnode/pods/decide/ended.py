@@ -3,17 +3,15 @@
 A job that ended stays, for its logs are in it.
 """
 
-from translators.identity import job_id
-from vnode.pods.actions import Decision, Forbid, Purge, Stop
+from vnode.pods.actions import Decision, Purge, Stop
 from vnode.pods.decide.data import withdrawal
 from vnode.pods.decide.look import Look, Rule
+from vnode.pods.decide.permits import forbid
 
 
 def _forbid_further_starts(look: Look) -> Decision | None:
-    observation = look.observation
-    if not observation.permit:
-        return None
-    return Decision("nothing of it is started again", (Forbid(observation.permit, job_id(look.pod.uid)),), look.now)
+    actions = forbid(look.observation)
+    return Decision("nothing of it is started again", actions, look.now) if actions else None
 
 
 def _remove_what_was_refused(look: Look) -> Decision | None:
@@ -27,9 +25,7 @@ def _remove_what_was_refused(look: Look) -> Decision | None:
 def _stop_what_runs_on(look: Look) -> Decision | None:
     """Also what Nomad ended itself, by a drain for example: any later evaluation may start it anew."""
     observation, job = look.observation, look.observation.job
-    if job is None or job.stopped:
-        return None
-    if observation.is_over and all(each.desired_status == "run" for each in observation.allocations):
+    if job is None or job.stopped or observation.is_over:
         return None
     return Decision("the Pod has ended but its job has not", (Stop(job.namespace, job.id),))
 

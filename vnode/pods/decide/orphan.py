@@ -5,9 +5,11 @@ it by name before its job is touched.
 """
 
 from translators.identity import job_id
-from vnode.pods.actions import Action, ConfirmAbsence, Decision, Forbid, Forget, Purge, Reread, Stop
+from vnode.pods.actions import Action, ConfirmAbsence, Decision, Forget, Purge, Reread, Stop
 from vnode.pods.decide.data import withdrawal
 from vnode.pods.decide.look import Rule
+from vnode.pods.decide.missing import read_what_somebody_ended
+from vnode.pods.decide.permits import forbid
 from vnode.pods.decide.termination import kill_all
 from vnode.view.observation import Observation
 
@@ -23,7 +25,7 @@ def _find_what_was_sent(observation: Observation) -> Decision | None:
 def _forget(observation: Observation) -> Decision | None:
     if observation.job is not None:
         return None
-    return Decision("gone on both sides", (*_forbids(observation), Forget()))
+    return Decision("gone on both sides", (*forbid(observation), Forget()))
 
 
 def _confirm_absence(observation: Observation) -> Decision | None:
@@ -37,7 +39,7 @@ def _remove(observation: Observation) -> Decision | None:
     job = observation.job
     if job is None or not observation.is_over:
         return None
-    removed = (*_forbids(observation), *withdrawal(observation), Purge(job.namespace, job.id), Forget())
+    removed = (*forbid(observation), *withdrawal(observation), Purge(job.namespace, job.id), Forget())
     return Decision("an ended job without a Pod", removed)
 
 
@@ -51,18 +53,15 @@ def _stop(observation: Observation) -> Decision | None:
 
 def _read(observation: Observation) -> Decision | None:
     job = observation.job
-    if job is None or observation.allocations or observation.evaluation is not None:
-        return None
+    unknown = not observation.allocations or observation.may_be_placed_again
+    if job is None or observation.evaluation is not None or not unknown:
+        return read_what_somebody_ended(observation)
     return Decision("a stopped job of which nothing is known", (Reread(job.namespace, job.id),))
 
 
 def _kill(observation: Observation) -> Decision | None:
     kills = _kills_without_grace(observation)
     return Decision("its tasks were given no grace", kills) if kills else None
-
-
-def _forbids(observation: Observation) -> tuple[Action, ...]:
-    return (Forbid(observation.permit, job_id(observation.uid)),) if observation.permit else ()
 
 
 def _kills_without_grace(observation: Observation) -> tuple[Action, ...]:

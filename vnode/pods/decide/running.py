@@ -21,7 +21,6 @@ from vnode.pods.actions import (
     Action,
     Decision,
     EvictPod,
-    Forbid,
     MeasureLogs,
     Note,
     PatchStatus,
@@ -34,6 +33,8 @@ from vnode.pods.actions import (
 from vnode.pods.decide.circumstances import Circumstances, retry_delay
 from vnode.pods.decide.data import missing_tokens, submit, told, withdrawal
 from vnode.pods.decide.look import Look, Rule
+from vnode.pods.decide.missing import read_what_somebody_ended
+from vnode.pods.decide.permits import forbid
 from vnode.pods.decide.refusal import refuse
 from vnode.pods.decide.submission import was_started
 from vnode.view.observation import Observation
@@ -46,20 +47,12 @@ _STOPPED = Finding(
 
 
 def _read_what_somebody_ended(look: Look) -> Decision | None:
-    """Look closer: whoever ended the job may have removed it, and its allocations go without an event."""
-    observation, job = look.observation, look.job
-    unplaced = job.stopped and not observation.allocations and not job.resolved
-    if not (unplaced or _may_be_purged(observation)):
-        return None
-    index = observation.evaluation.modify_index if observation.evaluation else 0
-    if index and observation.memory.reread_at >= index:
-        return Decision("waits for the end of a job that was stopped")
-    return Decision("somebody ended its job", (Remember({"reread_at": index}), Reread(job.namespace, job.id)))
+    return read_what_somebody_ended(look.observation)
 
 
 def _fail_what_somebody_stopped(look: Look) -> Decision | None:
     """A Pod that was stopped while it had no place; one that had is told by its allocation."""
-    if not look.job.stopped:
+    if not (look.job.stopped and (look.job.resolved or look.observation.allocations)):
         return None
     if look.observation.allocations and not (look.observation.is_over and look.outcome.stage is Stage.PLACING):
         return None
@@ -68,14 +61,18 @@ def _fail_what_somebody_stopped(look: Look) -> Decision | None:
 
 
 def _forbid_further_starts(look: Look) -> Decision | None:
-    """Withdraw the permit once everything has started, and where nothing shall."""
+    """Withdraw the permit once everything has started, and where nothing shall.
+
+    The status is written first: from then on it tells that the Pod ran, which until then the permit did.
+    """
     observation = look.observation
-    if not observation.permit or look.pod.spec.restart_policy != "Never":
+    if not observation.may_be_permitted or look.pod.spec.restart_policy != "Never":
         # At this path of any other Pod lies a part of its data.
         return None
     if not (look.job.stopped or observation.is_over or _everything_has_started(observation, look.pod)):
         return None
-    return Decision("nothing of it is started again", (Forbid(observation.permit, look.job.id),), look.now)
+    published = _publish(look)
+    return Decision("nothing of it is started again", (*published.actions, *forbid(observation)), look.now)
 
 
 def _let_the_first_start(look: Look) -> Decision | None:
@@ -88,7 +85,8 @@ def _let_the_first_start(look: Look) -> Decision | None:
     first = observation.allocations[0]
     if first.client_status != "pending" or first.desired_status != "run":
         return None
-    return Decision("it may start", (Permit(look.job.namespace, look.job.id, AllocationId(first.id)),), look.now)
+    sent = Remember({"permitted_in": look.job.namespace})
+    return Decision("it may start", (sent, Permit(look.job.namespace, look.job.id, AllocationId(first.id))), look.now)
 
 
 def _keep_from_being_placed_again(look: Look) -> Decision | None:
@@ -241,14 +239,6 @@ def _is_measured(observation: Observation, allocation: str, task: str, run: int)
 def _everything_has_started(observation: Observation, pod: Pod) -> bool:
     tasks = observation.allocations[-1].task_states if observation.allocations else {}
     return len(tasks) >= len(pod.spec.containers) and all(state.was_started for state in tasks.values())
-
-
-def _may_be_purged(observation: Observation) -> bool:
-    """Whether somebody else ended the job and its allocations may be gone without an event."""
-    evaluation = observation.evaluation
-    if evaluation is None or evaluation.triggered_by != "job-deregister":
-        return False
-    return not observation.is_over and observation.memory.reread_at < evaluation.modify_index
 
 
 RULES = (

@@ -1,16 +1,15 @@
 """A Pod without a job: it is admitted, refused, or has lost its job."""
 
-from datetime import timedelta
-
 from translators.allocation_to_status import EventNote, final_status, pod_events, pod_status, status_patch
 from translators.errors import Finding, Hindrance, Refused, Waiting
 from translators.identity import job_id
 from translators.pod_to_job import translate
 from translators.records.pods import Pod
-from vnode.pods.actions import Action, Decision, Forbid, Note, PatchStatus, Remember, Reread
+from vnode.pods.actions import Action, Decision, Note, PatchStatus, Remember, Reread
 from vnode.pods.decide.circumstances import facts
 from vnode.pods.decide.data import missing_tokens, submit, told
 from vnode.pods.decide.look import Look, Rule
+from vnode.pods.decide.missing import MISSING, REMOVED, wait_for_what_may_run_on
 from vnode.pods.decide.refusal import refuse
 from vnode.view.observation import Observation
 
@@ -20,55 +19,38 @@ def was_started(pod: Pod) -> bool:
     return any(container.container_id for container in pod.status.container_statuses)
 
 
-_MISSING = "NomadJobMissing"
-_REMOVED = "Its job was removed from Nomad, and not by Kubernetes"
-
-
 def _refuse_again(look: Look) -> Decision | None:
     refusal = look.observation.memory.refusal
     return None if refusal is None else refuse(look.observation, look.pod, refusal, look.circumstances, look.now)
 
 
-def _forbid_starts(look: Look) -> Decision | None:
-    """A permit that outlived its job, which somebody removed."""
-    observation = look.observation
-    if not observation.permit:
-        return None
-    return Decision("no job, no permit", (Forbid(observation.permit, job_id(look.pod.uid)),), look.now)
-
-
 def _ask_before_it_is_lost(look: Look) -> Decision | None:
     """What ran and is not to be found would be failed, or started anew; but a list may lack its job."""
-    if look.observation.confirmed or not was_started(look.pod):
+    if look.observation.confirmed or not _may_have_run(look):
         return None
     return Decision("its job is in no list", (Reread(look.circumstances.job.nomad_namespace, job_id(look.pod.uid)),))
 
 
 def _never_again(look: Look) -> Decision | None:
     pod = look.pod
-    if pod.spec.restart_policy != "Never" or not was_started(pod):
+    if pod.spec.restart_policy != "Never" or not _may_have_run(look):
         return None
     body = status_patch(pod, final_status(pod, look.facts, look.now))
     if body is None:
         return Decision("the job of a Pod that runs once is gone")
-    gone = Note(EventNote("Warning", _MISSING, f"{_REMOVED}; a Pod that runs once is not started again", ""))
-    return Decision("the job of a Pod that runs once is gone", (PatchStatus(body), gone))
+    gone = Note(EventNote("Warning", MISSING, f"{REMOVED}; a Pod that runs once is not started again", ""))
+    again = look.now if look.observation.may_be_permitted else None
+    return Decision("the job of a Pod that runs once is gone", (PatchStatus(body), gone), again)
+
+
+def _may_have_run(look: Look) -> bool:
+    """Whether its status shows that it ran; until it does, the permit tells that it may have."""
+    once = look.pod.spec.restart_policy == "Never"
+    return was_started(look.pod) or (once and look.observation.may_be_permitted != "")
 
 
 def _wait_for_what_may_run_on(look: Look) -> Decision | None:
-    """Nomad forgets the tasks of a job that is removed at once; they run on for their grace, and not beside others."""
-    if not any(status.state.running is not None for status in look.pod.status.container_statuses):
-        return None
-    missing_at = look.observation.memory.missing_at
-    grace = timedelta(seconds=look.pod.spec.termination_grace_period_seconds)
-    if missing_at is None:
-        text = (
-            f"{_REMOVED}; it is registered anew in {grace.total_seconds():.0f} s, until when its containers may run on"
-        )
-        event = Note(EventNote("Warning", _MISSING, text, ""))
-        return Decision("its job is gone", (event, Remember({"missing_at": look.now})), look.now + grace)
-    due = missing_at + grace
-    return None if due <= look.now else Decision("its containers may run on without a job", wake_at=due)
+    return wait_for_what_may_run_on(look, "it is registered anew")
 
 
 def _wait_for_predecessor(look: Look) -> Decision | None:
@@ -116,7 +98,6 @@ def _warnings(observation: Observation, findings: tuple[Finding, ...]) -> tuple[
 
 
 RULES = (
-    Rule("forbid starts without a job", _forbid_starts),
     Rule("refuse again", _refuse_again),
     Rule("ask before a job is taken for lost", _ask_before_it_is_lost),
     Rule("never run twice", _never_again),

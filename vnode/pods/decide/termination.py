@@ -10,9 +10,11 @@ from translators.allocation_to_status import EventNote, final_status, status_pat
 from translators.identity import job_id
 from translators.records.allocations import AllocationId
 from translators.records.pods import Pod
-from vnode.pods.actions import Action, Decision, DeletePod, Forbid, Kill, Note, PatchStatus, Reread, Stop
+from vnode.pods.actions import Action, Decision, DeletePod, Kill, Note, PatchStatus, Reread, Stop
 from vnode.pods.decide.data import withdrawal
 from vnode.pods.decide.look import Look, Rule
+from vnode.pods.decide.missing import read_what_somebody_ended, wait_for_what_may_run_on
+from vnode.pods.decide.permits import forbid
 from vnode.view.observation import Observation
 
 _TRUNCATED = timedelta(seconds=1)
@@ -42,15 +44,20 @@ def _await_leaving(look: Look) -> Decision | None:
     return Decision("waits for the object to leave the API")
 
 
+def _wait_for_what_may_run_on(look: Look) -> Decision | None:
+    if look.observation.job is not None or look.observation.memory.deleted:
+        return None
+    return wait_for_what_may_run_on(look, "the Pod leaves")
+
+
 def _finish(look: Look) -> Decision | None:
     observation, pod = look.observation, look.pod
     if not observation.is_over:
         return None
     body = status_patch(pod, final_status(pod, look.facts, look.now))
     status = () if body is None else (PatchStatus(body),)
-    forbidden = (Forbid(observation.permit, job_id(pod.uid)),) if observation.permit else ()
     withdrawn = withdrawal(observation, look.circumstances)
-    return Decision("all tasks have ended", (*forbidden, *withdrawn, *status, DeletePod()))
+    return Decision("all tasks have ended", (*forbid(observation), *withdrawn, *status, DeletePod()))
 
 
 def _stop(look: Look) -> Decision | None:
@@ -63,8 +70,9 @@ def _stop(look: Look) -> Decision | None:
 
 def _read(look: Look) -> Decision | None:
     observation, job = look.observation, look.observation.job
-    if job is None or observation.allocations or observation.evaluation is not None:
-        return None
+    unknown = not observation.allocations or observation.may_be_placed_again
+    if job is None or observation.evaluation is not None or not unknown:
+        return read_what_somebody_ended(observation)
     return Decision("a stopped job of which nothing is known", (Reread(job.namespace, job.id),))
 
 
@@ -112,6 +120,7 @@ def _killing_events(pod: Pod) -> tuple[EventNote, ...]:
 RULES = (
     Rule("ask before a Pod without a job leaves", _ask_before_it_leaves),
     Rule("wait for the object to leave", _await_leaving),
+    Rule("wait for what may run on before it leaves", _wait_for_what_may_run_on),
     Rule("finish", _finish),
     Rule("stop what is deleted", _stop),
     Rule("read a stopped job", _read),
