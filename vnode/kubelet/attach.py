@@ -11,13 +11,15 @@ import structlog
 from aiohttp import web
 
 from vnode.errors import Denied, NotFound, PeerError
-from vnode.kubelet.command_streams import ClientGone, CommandStreams, OpenCommandStreams, UpgradeRefused, WantedStreams
+from vnode.kubelet.command_streams import CommandStreams, OpenCommandStreams, WantedStreams
 from vnode.kubelet.command_target import NoTarget, find_target
 from vnode.kubelet.commands import first_of
 from vnode.kubelet.directory import LogSource, LogSources, PodDirectory
+from vnode.kubelet.lifeline import ClientGone
 from vnode.kubelet.log_options import Stream
 from vnode.kubelet.log_slots import LogSlots, TooManyLogs
 from vnode.kubelet.log_target import quote
+from vnode.kubelet.upgrade import UpgradeRefused
 from vnode.streaming.commands import Exited, Failed, Outcome
 
 _log = structlog.get_logger(__name__)

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 
-from vnode.kubelet.command_streams import ClientGone, WantedStreams
+from vnode.kubelet.command_streams import WantedStreams
 from vnode.kubelet.inbox import Inbox
-from vnode.kubelet.lifeline import Idle, Lifeline, lifeline
+from vnode.kubelet.lifeline import ClientGone, Idle, Lifeline, lifeline
 from vnode.kubelet.upgrade import Agreement, agree
 from vnode.kubelet.wire import Wire
 from vnode.streaming.commands import (

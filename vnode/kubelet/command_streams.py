@@ -7,27 +7,10 @@ from typing import Protocol, Self
 
 from aiohttp import web
 
+from vnode.kubelet.upgrade import UpgradeRefused
 from vnode.streaming.commands import Outcome, TerminalSize
 
 _TRUE = {"1", "true"}
-
-
-class ClientGone(Exception):
-    """The client has closed the connection, or said that it will send and read no more."""
-
-
-class UpgradeRefused(Exception):
-    """The request asks for no streams that we speak; answer with `response`. Nothing was sent yet."""
-
-    def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(text)
-        self.status = status
-        self.headers = headers or {}
-
-    @property
-    def response(self) -> web.Response:
-        """The answer, in the words of a kubelet."""
-        return web.Response(status=self.status, text=str(self), headers=self.headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,11 @@ from aiohttp import web
 from translators import container_id
 from translators.records.pods import Pod
 from vnode.errors import Denied, PeerError
-from vnode.kubelet.command_streams import ClientGone, CommandStreams, OpenCommandStreams, UpgradeRefused, WantedStreams
+from vnode.kubelet.command_streams import CommandStreams, OpenCommandStreams, WantedStreams
 from vnode.kubelet.command_target import NoTarget, find_target
 from vnode.kubelet.directory import PodDirectory
+from vnode.kubelet.lifeline import ClientGone
+from vnode.kubelet.upgrade import UpgradeRefused
 from vnode.nomad.exec_frames import OutputStream
 from vnode.nomad.task_commands import TaskPlace
 from vnode.streaming.commands import Exited, Failed, Outcome

@@ -8,11 +8,10 @@ import structlog
 from aiohttp import web
 
 from vnode.kubelet.command_session import IDLE_LIMIT
-from vnode.kubelet.command_streams import ClientGone, UpgradeRefused
 from vnode.kubelet.forwarded_connections import ConnectionReset
 from vnode.kubelet.inbox import Inbox
-from vnode.kubelet.lifeline import Lifeline, lifeline
-from vnode.kubelet.upgrade import Agreement, agree
+from vnode.kubelet.lifeline import ClientGone, Lifeline, lifeline
+from vnode.kubelet.upgrade import Agreement, UpgradeRefused, agree
 from vnode.kubelet.wire import Wire
 from vnode.streaming.commands import ClientLeft
 from vnode.streaming.errors import RemoteProtocolError

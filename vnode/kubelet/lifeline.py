@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from vnode.kubelet.command_streams import ClientGone
+
+class ClientGone(Exception):
+    """The client has closed the connection, or said that it will send and read no more."""
 
 
 class Idle(ClientGone):

@@ -9,7 +9,6 @@ from aiohttp import web
 
 from translators.records.pods import Pod
 from vnode.errors import PeerError
-from vnode.kubelet.command_streams import UpgradeRefused
 from vnode.kubelet.directory import PodDirectory
 from vnode.kubelet.forwarded_connections import (
     ByteStream,
@@ -20,6 +19,7 @@ from vnode.kubelet.forwarded_connections import (
     PortUnreachable,
 )
 from vnode.kubelet.log_target import quote
+from vnode.kubelet.upgrade import UpgradeRefused
 
 _log = structlog.get_logger(__name__)
 

@@ -9,12 +9,25 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from vnode.kubelet.command_streams import UpgradeRefused
 from vnode.streaming.websocket.handshake import accept
 
 _SPDY = "SPDY/3.1"
 _PROTOCOL = "X-Stream-Protocol-Version"
 _ACCEPTED = "X-Accepted-Stream-Protocol-Versions"
+
+
+class UpgradeRefused(Exception):
+    """The request asks for no streams that we speak; answer with `response`. Nothing was sent yet."""
+
+    def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.headers = headers or {}
+
+    @property
+    def response(self) -> web.Response:
+        """The answer, in the words of a kubelet."""
+        return web.Response(status=self.status, text=str(self), headers=self.headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import pytest
 
 from tests.unit.kubelet.test_command_streams_reach_the_client import Command, echo
 from tests.unit.kubelet.upgraded import served
-from vnode.kubelet.command_streams import ClientGone, CommandStreams
+from vnode.kubelet.command_streams import CommandStreams
+from vnode.kubelet.lifeline import ClientGone
 from vnode.streaming.commands import Exited, TerminalSize
 
 QUERY = "input=1&output=1&error=1"

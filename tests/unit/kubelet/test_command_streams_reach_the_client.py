@@ -9,8 +9,9 @@ from aiohttp import web
 
 from tests.unit.kubelet.upgraded import SpdyPeer, served, spdy_peer
 from vnode.kubelet.command_session import CommandStreamsOpener
-from vnode.kubelet.command_streams import ClientGone, CommandStreams, UpgradeRefused, WantedStreams
-from vnode.kubelet.lifeline import Idle
+from vnode.kubelet.command_streams import CommandStreams, WantedStreams
+from vnode.kubelet.lifeline import ClientGone, Idle
+from vnode.kubelet.upgrade import UpgradeRefused
 from vnode.streaming.commands import Exited, TerminalSize
 
 Body = Callable[[CommandStreams], Awaitable[None]]

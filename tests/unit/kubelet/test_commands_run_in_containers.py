@@ -20,8 +20,9 @@ from translators.records.pods import (
 )
 from vnode.errors import Denied, PeerError, Unavailable
 from vnode.kubelet.attach import ContainerAttachments
-from vnode.kubelet.command_streams import ClientGone, CommandStreams, WantedStreams
+from vnode.kubelet.command_streams import CommandStreams, WantedStreams
 from vnode.kubelet.commands import ContainerCommands
+from vnode.kubelet.lifeline import ClientGone
 from vnode.kubelet.log_options import Stream
 from vnode.kubelet.log_slots import LogSlots
 from vnode.nomad.exec_frames import OutputStream

@@ -1,6 +1,7 @@
 import pytest
 
-from vnode.kubelet.command_streams import UpgradeRefused, WantedStreams
+from vnode.kubelet.command_streams import WantedStreams
+from vnode.kubelet.upgrade import UpgradeRefused
 
 
 def test_streams_have_a_kubelets_names() -> None:
