@@ -34,7 +34,8 @@ class Kubectl:
 
     def environment(self, namespace: Namespace) -> dict[str, str]:
         """What it has to find in its environment."""
-        return {**namespace.bed.environment(), "PATH": system_path(), **self.switches}
+        home = str(namespace.bed.directory)
+        return {**namespace.bed.environment(), "HOME": home, "PATH": system_path(), **self.switches}
 
     def run(
         self, namespace: Namespace, *arguments: str, stdin: bytes = b"", within: float = _SECONDS

@@ -62,8 +62,8 @@ class Namespace:
     def kubectl(
         self, *arguments: str, version: str | None = None, stdin: str | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl in this namespace, as administrator."""
-        return self.bed.kubectl(*arguments, f"--namespace={self.name}", version=version, stdin=stdin, check=check)
+        """Run kubectl in this namespace, as administrator; `arguments` may end with `-- command`."""
+        return self.bed.kubectl(f"--namespace={self.name}", *arguments, version=version, stdin=stdin, check=check)
 
     def create(self, *manifests: Manifest) -> None:
         """Create objects, in order."""

@@ -136,7 +136,6 @@ _MISSING: dict[str, Callable[[Poor], None]] = {
     "read-fs": _log_is_denied,
     "alloc-exec": _exec_is_denied,
     "alloc-lifecycle": _grace_is_not_shortened,
-    "list": _pod_waits,
     "read": _a_change_is_not_delivered,
     "write": _one_that_runs_once_waits,
     "destroy": _a_permit_is_not_withdrawn,

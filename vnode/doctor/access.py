@@ -19,8 +19,8 @@ CAPABILITIES: Mapping[str, str] = {
     "alloc-lifecycle": "ending containers early",
     "alloc-exec": "kubectl exec and cp",
     "read-fs": "kubectl logs",
-    "variables:list": "knowing what may start",
-    "variables:read": "delivering changes of ConfigMaps and Secrets, and tokens after a restart",
+    # Nomad lets those list who may read (expandVariablesCapabilities).
+    "variables:read": "knowing what may start, delivering ConfigMaps and Secrets, and tokens after a restart",
     "variables:write": "starting Pods of restartPolicy Never",
     "variables:destroy": "keeping them from starting again",
 }

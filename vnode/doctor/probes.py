@@ -31,7 +31,6 @@ async def probe(transport: Transport, namespace: str) -> Verdicts:
         "list-jobs": await _verdict(client.jobs(namespace, _NOTHING)),
         "read-job": await _verdict(client.job(namespace, _NOTHING)),
         "submit-job": await _verdict(_plan(transport, namespace)),
-        "variables:list": await _verdict(variables.paths(namespace, _NO_VARIABLE)),
         "variables:read": await _verdict(variables.get(namespace, _NO_VARIABLE)),
         "variables:write": await _verdict(variables.create(namespace, _NO_VARIABLE, {"a": "b"}, index=_NEVER)),
         "variables:destroy": await _verdict(variables.delete(namespace, _NO_VARIABLE)),

@@ -9,6 +9,7 @@ from vnode.kubelet.health import Introspection
 from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
 from vnode.kubelet.port_forward import PortForward
+from vnode.kubelet.refusals import refuse_by_status
 from vnode.kubelet.stats.handlers import Statistics
 
 _POD = "/{namespace}/{pod}"
@@ -35,7 +36,7 @@ def build_application(
     statistics: Statistics,
 ) -> web.Application:
     """The whole API; `behind` are middlewares for those whom the gate lets through."""
-    application = web.Application(middlewares=[_plain_errors, gate, *behind])
+    application = web.Application(middlewares=[_plain_errors, gate, refuse_by_status, *behind])
     answers: tuple[tuple[str, Handler], ...] = (
         ("/containerLogs" + _CONTAINER, logs.handle),
         ("/pods", pods.pods),

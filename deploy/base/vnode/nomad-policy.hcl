@@ -14,7 +14,7 @@ namespace "default" {
   # Whether a Pod that runs once may start, and the data of Pods with ConfigMaps, Secrets or tokens.
   variables {
     path "nomad/jobs/vk-*" {
-      capabilities = ["list", "read", "write", "destroy"]
+      capabilities = ["read", "write", "destroy"]
     }
   }
 }
@@ -25,7 +25,7 @@ namespace "k8s-*" {
   # Whether a Pod that runs once may start, and the data of Pods with ConfigMaps, Secrets or tokens.
   variables {
     path "nomad/jobs/vk-*" {
-      capabilities = ["list", "read", "write", "destroy"]
+      capabilities = ["read", "write", "destroy"]
     }
   }
 }

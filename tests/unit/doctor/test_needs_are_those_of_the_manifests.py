@@ -60,7 +60,7 @@ def test_only_variables_of_our_own_jobs_are_ours() -> None:
     variables = re.findall(r'variables \{\s+path "([^"]+)" \{\s+capabilities = \[(.*)\]', POLICY)
     assert {path for path, _ in variables} == {"nomad/jobs/vk-*"}
     assert len(variables) == len(re.findall(r"^namespace ", POLICY, re.MULTILINE))
-    assert all(set(re.findall(r'"([a-z]+)"', each)) == {"read", "write", "list", "destroy"} for _, each in variables)
+    assert all(set(re.findall(r'"([a-z]+)"', each)) == {"read", "write", "destroy"} for _, each in variables)
 
 
 def test_the_policy_reads_clients_and_grants_nothing_beside() -> None:

@@ -56,17 +56,17 @@ def test_who_reads_clients_and_agents(policies: list[str], reads: object) -> Non
 @pytest.mark.parametrize(
     ("paths", "lacking"),
     [
-        ({"nomad/jobs/vk-*": ["list", "read", "write", "destroy"]}, NOTHING),
-        ({"*": ["list", "read", "write", "destroy"]}, NOTHING),
+        ({"nomad/jobs/vk-*": ["read", "write", "destroy"]}, NOTHING),
+        ({"*": ["read", "write", "destroy"]}, NOTHING),
         (
-            {"nomad/jobs/vk-*": ["list", "read"], "nomad/*": ["write", "destroy"]},
+            {"nomad/jobs/vk-*": ["read"], "nomad/*": ["write", "destroy"]},
             ("variables:write", "variables:destroy"),
         ),
         (
-            {"elsewhere/*": ["list", "read", "write", "destroy"]},
-            ("variables:list", "variables:read", "variables:write", "variables:destroy"),
+            {"elsewhere/*": ["read", "write", "destroy"]},
+            ("variables:read", "variables:write", "variables:destroy"),
         ),
-        ({}, ("variables:list", "variables:read", "variables:write", "variables:destroy")),
+        ({}, ("variables:read", "variables:write", "variables:destroy")),
     ],
 )
 def test_variables_are_judged_by_the_closest_path(paths: dict[str, list[str]], lacking: tuple[str, ...]) -> None:
