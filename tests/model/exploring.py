@@ -41,13 +41,17 @@ class Exploration:
     budget: int
     ticks: int = 1
     reuse: bool = False
+    #: Begin where the Pod runs and all is calm, and not at its creation.
+    running: bool = False
+    #: Of the disturbances only those with this word.
+    only: str = ""
     most: int = 2_000_000
     _from: dict[World, tuple[World, str] | None] = field(default_factory=dict)
     _ends: set[World] = field(default_factory=set)
 
     def run(self) -> Explored:
         """Look at every state; raises PromiseBroken at the first that breaks one."""
-        start = self._start()
+        start = self._calm(self._start()) if self.running else self._start()
         self._from = {start: None}
         waiting = deque([start])
         while waiting and len(self._from) < self.most:
@@ -66,6 +70,11 @@ class Exploration:
         if self.reuse:
             lives.append(self._born()._replace(pod=None))
         return World(tuple(lives), budget=self.budget)
+
+    def _calm(self, world: World) -> World:
+        while (step := next(self._of_itself(world), None)) is not None:
+            world = step[1]
+        return world
 
     def _born(self) -> Life:
         vnode = Vnode(Seen(), self.scenario.no_memory, dirty=False)
@@ -94,7 +103,9 @@ class Exploration:
             back = tuple(happening.client_back(life, world) for life in world.lives)
             yield "client a is back", world._replace(lives=back, client="ready"), None
         if world.budget:
-            yield from self._disturbed(world._replace(budget=world.budget - 1))
+            for step in self._disturbed(world._replace(budget=world.budget - 1)):
+                if self.only in step[0]:
+                    yield step
 
     def _of_itself(self, world: World) -> Iterator[Step]:
         """What goes on by itself, in the order of a fair world."""
@@ -142,12 +153,13 @@ class Exploration:
         return self._moved(world, index, f"vnode: {type(action).__name__}", after, broken)
 
     def _time(self, world: World) -> Step:
+        """Grace periods, delays and tolerations are over, and everything was listed again."""
         later = world._replace(tick=world.tick + 1)
-        return (
-            "time passes",
-            later._replace(lives=tuple(happening.time_passes(life, self.scenario, later) for life in later.lives)),
-            None,
+        lives = tuple(happening.time_passes(life, self.scenario, later) for life in later.lives)
+        listed = tuple(
+            working.reads_nomad(life, world.client, permits=True) if life.vnode.seen.partial else life for life in lives
         )
+        return "time passes", later._replace(lives=listed), None
 
     def _disturbed(self, world: World) -> Iterator[Step]:
         for index, life in enumerate(world.lives):
@@ -164,8 +176,10 @@ class Exploration:
                         | _marks(life, affected, working.action_of(life, self.scenario), self.scenario)
                     )
                     yield self._moved(world, index, f"! vnode: {name}, the answer is lost", working.fails(marked))
-        yield "! vnode crashes and starts again", self._restarted(world, stale=False), None
-        yield "! vnode crashes; its list lacks the Pod", self._restarted(world, stale=True), None
+        yield "! vnode crashes and starts again", self._restarted(world), None
+        # Whose Pod a list of Nomad's lacks, is asked about there; of a job without a Pod nobody knows then.
+        for lacks in ("Pod",) if self.reuse else ("Pod", "job", "allocation"):
+            yield f"! vnode crashes; a list lacks the {lacks}", self._restarted(world, lacks=lacks), None
         if world.client == "ready":
             lost = tuple(happening.client_lost(life, world.tick) for life in world.lives)
             yield "! client a is lost", world._replace(lives=lost, client="down"), None
@@ -173,9 +187,9 @@ class Exploration:
             gone = tuple(happening.client_gone(life, world.tick) for life in world.lives)
             yield "! client a is gone", world._replace(lives=gone, client="gone"), None
 
-    def _restarted(self, world: World, *, stale: bool) -> World:
+    def _restarted(self, world: World, *, lacks: str = "") -> World:
         lives = tuple(
-            working.restarts(life, self.scenario, world.client, stale=stale)._replace(
+            working.restarts(life, self.scenario, world.client, lacks=lacks)._replace(
                 history=life.history | {"restarted"}
             )
             if life.pod is not None or life.nomad.job is not None or life.vnode.seen != Seen()
@@ -205,7 +219,7 @@ class Exploration:
             passed.add(now)
             step = next(self._of_itself(now), None)
             if step is None:
-                waits = any(life.vnode.wake != NONE or _is_ending(life, now) for life in now.lives)
+                waits = any(_waits(life, now) for life in now.lives)
                 if not waits or now.tick >= _LATEST:
                     self._judge_end(world, now, way, waits=waits)
                     break
@@ -219,7 +233,7 @@ class Exploration:
 
     def _judge_end(self, world: World, now: World, way: list[tuple[World, str]], *, waits: bool) -> None:
         for index, life in enumerate(now.lives):
-            if index == 1 and "created" not in life.history:
+            if index == 1 and ("created" not in life.history or self._waits_for_the_first(now)):
                 continue
             broken = promises.of_end(life, self.scenario, now)
             if broken is None and waits:
@@ -227,8 +241,18 @@ class Exploration:
             if broken is not None:
                 raise PromiseBroken(*broken, self._told(world, way))
 
+    def _waits_for_the_first(self, world: World) -> bool:
+        """Whether the first Pod of the name may still run, where nobody reaches it."""
+        first = world.lives[0]
+        sent = bool(self.scenario.memories[first.vnode.memory].submitted_to)
+        return world.client == "down" and _may_run(first, world.client, sent=sent)
+
     def _told(self, world: World, way: list[tuple[World, str]]) -> list[str]:
         return [*self._trace(world), "-- from here on nothing disturbs --", *(label for _, label in way)]
+
+
+def _waits(life: Life, world: World) -> bool:
+    return life.vnode.wake != NONE or life.vnode.seen.partial or _is_ending(life, world)
 
 
 def _is_ending(life: Life, world: World) -> bool:

@@ -132,13 +132,18 @@ def _task_steps(
         if not (scenario.deaf and task.state == "runs"):
             yield f"the client ends {name}", _told(each._replace(task=_kill(task)), world), 0
         return
-    if task.state == "waits":
+    if task.state == "waits" and not task.failure:
         yield f"the client starts {name} again", _told(each._replace(task=task._replace(state="told")), world), 0
     if task.state == "told" and reaches:
         passed = _at_the_gate(each, nomad.permit, scenario.policy)
         if passed is not None:
             yield f"{name} passes its gate", _told(each._replace(task=passed), world), 0
     if task.state == "may start" and (reaches or world.client == "down"):
+        if scenario.impossible:
+            # A policy that restarts makes Nomad's client try for ever.
+            failed = task._replace(state="ended" if scenario.policy == "Never" else "waits", failure="for ever")
+            yield f"{name} can never start", _told(each._replace(task=failed), world), 0
+            return
         running = task._replace(state="runs", starts=task.starts + 1, failure="")
         yield f"the task of {name} starts", _told(each._replace(task=running), world), 1
 
@@ -163,11 +168,9 @@ def _blows(each: Allocation, permit: int, world: World, scenario: Scenario) -> I
     if each.desired == "run":
         yield f"the client of {name} is drained", _bidden(each, "stop", "drained", world.tick)
         yield f"somebody preempts {name}", _bidden(each, "evict", "preempted", world.tick)
-    if task.state == "may start" and not task.starts:
-        failed = task._replace(state="ended", failure="for ever")
-        yield f"{name} can never start", _told(each._replace(task=failed), world)
-        if scenario.policy == "Never":
-            yield f"{name} cannot start for now", _told(each._replace(task=failed._replace(failure="for now")), world)
+    if task.state == "may start" and not task.starts and scenario.policy == "Never":
+        failed = task._replace(state="ended", failure="for now")
+        yield f"{name} cannot start for now", _told(each._replace(task=failed), world)
 
 
 def _ended(each: Allocation, code: int, policy: str) -> Task | None:

@@ -34,11 +34,26 @@ Names = Interned[Any]
 class Scenario:
     """What stays the same in one exploration: the Pod's spec, the rules, and numbers for statuses and decisions."""
 
-    def __init__(self, policy: str, rules: Rules = RULES, *, deaf: bool = False, finalizer: bool = False) -> None:
+    def __init__(
+        self,
+        policy: str,
+        rules: Rules = RULES,
+        *,
+        deaf: bool = False,
+        finalizer: bool = False,
+        impossible: bool = False,
+        owner: str = "",
+    ) -> None:
         self.policy = policy
         self.rules = rules
+        #: It ignores SIGTERM.
         self.deaf = deaf
+        #: Something holds its object.
         self.finalizer = finalizer
+        #: It can never start as it is written, which only Nomad's client finds.
+        self.impossible = impossible
+        #: What controls it.
+        self.owner = owner
         self.statuses: Interned[dict[str, Any]] = Interned()
         self.memories: Interned[Memory] = Interned()
         self.decisions: Interned[Decision] = Interned()
@@ -110,6 +125,9 @@ class Scenario:
             "resourceVersion": "1",
             "creationTimestamp": (START - _AGE).isoformat(),
         }
+        if self.owner:
+            reference = {"kind": self.owner, "name": "web", "uid": "owner-1", "controller": True}
+            metadata["ownerReferences"] = [reference]
         if held.grace != NONE:
             ends = self.now(held.deleted_at) + timedelta(seconds=held.grace)
             metadata |= {"deletionTimestamp": ends.isoformat(), "deletionGracePeriodSeconds": held.grace}
@@ -178,8 +196,9 @@ def _task(task: Task, moment: int) -> records.TaskState:
     if task.starts:
         events.append(records.TaskEvent(type="Started", time=moment))
     if task.failure:
-        kind = {"for ever": "Failed Validation", "for now": "Setup Failure", "permit": "Killing"}[task.failure]
-        events.append(records.TaskEvent(type=kind, time=moment))
+        kind = {"for ever": "Failed Artifact Download", "for now": "Setup Failure", "permit": "Killing"}[task.failure]
+        details = {"download_error": "Checksums did not match"} if task.failure == "for ever" else {}
+        events.append(records.TaskEvent(type=kind, time=moment, details=details))
     if task.killed:
         events.append(records.TaskEvent(type="Killing", time=moment))
     if task.starts and task.state in {"waits", "ended"}:

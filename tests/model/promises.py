@@ -38,7 +38,7 @@ def of_start(life: Life, others: tuple[Life, ...], scenario: Scenario) -> Broken
         return NEVER_TWICE, f"it was started {life.starts} times"
     if "left" in life.history:
         return LEAVES_IN_TIME, "a process starts of a Pod that left the API"
-    if "ended" in life.history:
+    if "ended" in life.history and not _is_doubled(life, scenario):
         return TRUE_STATUS, "a process starts of a Pod that was called ended"
     if any(other.running > other.ghosts for other in others):
         return ONE_JOB, "a process starts beside one of an earlier Pod of its name"
@@ -53,7 +53,9 @@ def of_end(life: Life, scenario: Scenario, world: World) -> Broken | None:
         return _leaving(life, scenario, world)
     status = scenario.statuses[life.pod.status]
     if status["phase"] in _TERMINAL:
-        return _ended(life, world)
+        return _ended(life, scenario, world)
+    if scenario.impossible:
+        return CONVERGES, "it can never start, and does not fail"
     if _is_away(life, scenario, world):
         return CONVERGES, "its client is lost, and it is left there for ever"
     return _settled(life, status, world)
@@ -85,11 +87,17 @@ def _leaving(life: Life, scenario: Scenario, world: World) -> Broken | None:
     if scenario.finalizer and life.pod is not None and life.pod.grace == 0:
         return None
     if _may_be_away(life, world):
+        ready = _condition(scenario.statuses[life.pod.status], "Ready") if life.pod is not None else ""
+        if ready == "True" and _is_away(life, scenario, world):
+            return TRUE_STATUS, "its client is lost, and it is called Ready"
         return None
     return LEAVES_IN_TIME, "nothing of it runs, and it does not leave" if not life.running else "it is not stopped"
 
 
-def _ended(life: Life, world: World) -> Broken | None:
+def _ended(life: Life, scenario: Scenario, world: World) -> Broken | None:
+    undisturbed = life.history <= {"ended", "answer lost"}
+    if scenario.impossible and life.nomad.job is not None and undisturbed:
+        return NOTHING_LOST, "it was refused, and its job is left"
     if life.running and not _may_be_away(life, world):
         return NOTHING_LOST, "the Pod has ended and its process has not"
     if life.nomad.permit != NONE:
@@ -111,6 +119,11 @@ def _is_away(life: Life, scenario: Scenario, world: World) -> bool:
     return world.client == "down" and any(each.client == "a" for each in current)
 
 
+def _is_doubled(life: Life, scenario: Scenario) -> bool:
+    """Whether Nomad itself put another allocation beside one; only a Pod that runs once is kept from that."""
+    return scenario.policy != "Never" and len(life.nomad.allocations) > 1
+
+
 def _is_shown(life: Life, scenario: Scenario) -> bool:
     """Whether the API shows that something of it runs, which is all that is known of what Nomad forgot."""
     status = scenario.statuses[life.pod.status] if life.pod is not None else {}
@@ -124,6 +137,8 @@ def _register(life: Life, _: Life, __: Any, scenario: Scenario) -> Broken | None
         return ONE_JOB, "its job is registered while a process of an earlier one runs"
     if scenario.policy == "Never" and life.starts:
         return NEVER_TWICE, "its job is registered though it ran"
+    if scenario.memories[life.vnode.memory].refusal is not None:
+        return NOT_TWICE_WRITTEN, "a job is registered again that can never start"
     return None
 
 
@@ -131,7 +146,7 @@ def _stop(life: Life, _: Life, __: Any, scenario: Scenario) -> Broken | None:
     if life.pod is None or life.pod.grace != NONE or scenario.statuses[life.pod.status]["phase"] in _TERMINAL:
         return None
     rows = life.nomad.allocations
-    if any(each.desired != "run" or each.task.failure for each in rows):
+    if "overwritten" in life.history or life.nomad.job is None or any(each.desired != "run" or each.task.failure for each in rows):
         return None
     return NOTHING_LOST, "the job of a healthy Pod is stopped"
 
@@ -149,7 +164,7 @@ def _delete(life: Life, _: Life, __: Any, scenario: Scenario) -> Broken | None:
         return NOT_TWICE_WRITTEN, "its removal is asked for again and again"
     if life.pod.grace == NONE:
         return LEAVES_IN_TIME, "a Pod is removed that nobody deleted"
-    if life.running > life.ghosts or (life.running and _is_shown(life, scenario)):
+    if life.running > life.ghosts:
         return LEAVES_IN_TIME, "a Pod is removed whose process runs"
     return None
 
@@ -185,9 +200,11 @@ def _phases(life: Life, scenario: Scenario, old: dict[str, Any], new: dict[str, 
         return TRUE_STATUS, f"the phase moves from {before} to {now}"
     if before == now or now not in _TERMINAL:
         return None
-    doubled = scenario.policy != "Never" and len(life.nomad.allocations) > 1
-    if life.running > life.ghosts and not doubled:
+    if life.running > life.ghosts and not _is_doubled(life, scenario):
         return TRUE_STATUS, f"it is called {now} while its process runs"
+    leaves = life.pod is not None and life.pod.grace != NONE and scenario.policy != "Never"
+    if life.ghosts and leaves and _is_shown(life, scenario):
+        return LEAVES_IN_TIME, "it is called ended and about to leave while processes of its purged job run"
     if "purged by hand" in life.history:
         return None
     if now == "Succeeded" and not any(each.task.code == 0 for each in life.nomad.allocations):

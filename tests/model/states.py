@@ -83,6 +83,7 @@ class Seen(NamedTuple):
     ending: tuple[int, bool] = (0, False)
     client: str = "ready"
     stale: bool = False
+    partial: bool = False
     confirmed: bool = False
 
 

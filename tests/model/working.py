@@ -47,26 +47,34 @@ def sees_nomad(life: Life, client: str) -> Life:
 
 
 def reads_nomad(life: Life, client: str, *, permits: bool) -> Life:
-    """Everything about the job is read; a list also tells which permits there are."""
+    """Everything about the job is read; a list tells of permits too, and nothing of evaluations."""
     seen, nomad = life.vnode.seen, life.nomad
-    ending = (nomad.events, nomad.job.evaluated) if nomad.job is not None and nomad.job.stopped else (0, False)
+    job, ending = nomad.job, (0, False)
+    if job is not None and job.stopped:
+        job = Job(stopped=True, evaluated=job.evaluated and not permits)
+        ending = (0, False) if permits else (nomad.events, job.evaluated)
     new = seen._replace(
-        job=nomad.job,
+        job=job,
         allocations=nomad.allocations if nomad.job is not None else (),
         ending=ending,
         client=client,
         permit=nomad.permit != NONE if permits else seen.permit,
         confirmed=not permits,
+        partial=False,
     )
     return _dirty(life, new)
 
 
-def restarts(life: Life, scenario: Scenario, client: str, *, stale: bool) -> Life:
-    """A new process knows what its lists show; a stale list lacks the Pod."""
-    vnode = Vnode(
-        seen=Seen(pod=None if stale else life.pod, stale=stale and life.pod is not None), memory=scenario.no_memory
-    )
-    return reads_nomad(life._replace(vnode=vnode), client, permits=True)
+def restarts(life: Life, scenario: Scenario, client: str, *, lacks: str) -> Life:
+    """A new process knows what its lists show; a stale one lacks something."""
+    stale = lacks == "Pod" and life.pod is not None
+    seen = Seen(pod=None if stale else life.pod, stale=stale)
+    life = reads_nomad(life._replace(vnode=Vnode(seen, scenario.no_memory)), client, permits=True)
+    if lacks == "job":
+        return _dirty(life, life.vnode.seen._replace(job=None, allocations=(), ending=(0, False), partial=True))
+    if lacks == "allocation":
+        return _dirty(life, life.vnode.seen._replace(allocations=(), partial=True))
+    return life
 
 
 def looks(life: Life, scenario: Scenario, index: int, tick: int, *, predecessor: bool) -> Life:
@@ -183,7 +191,7 @@ def _fold(before: Life, life: Life, scenario: Scenario, world: World, action: An
         case actions.Forbid():
             return _know(life, seen._replace(permit=False))
         case actions.Forget():
-            gone = Seen(pod=seen.pod, permit=seen.permit, client=seen.client)
+            gone = Seen(pod=seen.pod, permit=seen.permit, client=seen.client, partial=seen.partial)
             return life._replace(vnode=life.vnode._replace(seen=gone, memory=scenario.no_memory))
     return life
 

@@ -33,7 +33,8 @@ def judge(pod: Pod, facts: Facts, *, ends: bool = False) -> Judgement:
     text = unplaced[1] if unplaced is not None else ""
     containers = container_states.container_statuses(situation, text)
     init_containers = container_states.init_container_statuses(situation, text)
-    end = ending(situation, containers)
+    # What is refused was ended by us: its refusal says why.
+    end = ending(situation, containers) if situation.facts.refusal is None else None
     if ends or end is not None or _cannot_go_on(situation, containers):
         containers = _ended(situation, containers)
     phase = phases.phase(pod, containers, init_containers, ends=ends or end is not None)

@@ -151,7 +151,7 @@ def test_what_somebody_else_ended_is_read_once_also_while_its_pod_leaves() -> No
     ours = deleting(evaluation=stop_evaluation(20), memory=Memory(stop_evaluation="e1"))
     assert not [a for a in decide(ours, circumstances(), NOW).actions if isinstance(a, Reread)]
     theirs = deleting(evaluation=stop_evaluation(20), memory=Memory(stop_evaluation="e0"))
-    assert [type(action) for action in decide(theirs, circumstances(), NOW).actions] == [Remember, Reread]
+    assert [type(action) for action in decide(theirs, circumstances(), NOW).actions] == [Reread, Remember]
 
 
 def test_a_preempted_allocation_is_no_end_before_its_job_was_stopped() -> None:

@@ -133,6 +133,19 @@ def test_what_nomad_would_try_for_ever_in_vain_is_stopped_and_fails_the_pod() ->
     assert isinstance(decision.actions[-1], Stop)
 
 
+def test_the_stop_of_a_refused_pod_is_not_taken_for_somebody_elses() -> None:
+    """Its owner's back-off goes on: a ReplicaSet would replace it ten times a second."""
+    one = pod(policy="Always", owner="ReplicaSet")
+    ended = allocation("complete", state="dead", events=(*WRONG_CHECKSUM, event("Killing")), desired="stop")
+    refused = Memory(refusal=Finding("ErrImagePull", "", "Checksums did not match"))
+    stopped = observation(one, job=job(one, stopped=True), allocations=(ended,), memory=refused)
+    decision = decide(stopped, circumstances(), NOW)
+    patches = [action for action in decision.actions if isinstance(action, PatchStatus)]
+    assert patches[0].body["status"].get("phase", "Pending") == "Pending"
+    assert isinstance(decision.actions[-1], Purge)
+    assert decision.wake_at == NOW + timedelta(seconds=10)
+
+
 def test_a_start_that_fails_again_is_told_again_though_the_status_stays() -> None:
     events = (
         event("Failed Artifact Download", download_error="connection refused"),
@@ -172,7 +185,7 @@ def test_a_job_that_somebody_stopped_before_it_was_placed_fails_the_pod() -> Non
 def test_a_job_that_somebody_may_have_purged_is_read_once() -> None:
     suspicious = running(evaluation=stop_evaluation(20))
     decision = decide(suspicious, circumstances(), NOW)
-    assert [type(action) for action in decision.actions] == [Remember, Reread]
+    assert [type(action) for action in decision.actions] == [Reread, Remember]
     read = replace(suspicious, memory=Memory(reread_at=20))
     assert not [a for a in decide(read, circumstances(), NOW).actions if isinstance(a, Reread)]
 

@@ -37,4 +37,4 @@ def read_what_somebody_ended(observation: Observation) -> Decision | None:
     if evaluation.id == memory.stop_evaluation or memory.reread_at >= evaluation.modify_index:
         return None
     read = Reread(job.namespace, job.id)
-    return Decision("somebody ended its job", (Remember({"reread_at": evaluation.modify_index}), read))
+    return Decision("somebody ended its job", (read, Remember({"reread_at": evaluation.modify_index})))

@@ -135,12 +135,16 @@ def _ask_for_a_missing_allocation(look: Look) -> Decision | None:
 
 
 def _fail_what_can_never_start(look: Look) -> Decision | None:
-    """Refuse a Pod that Nomad showed to be impossible, and leave nothing of it there."""
-    seen = look.outcome
-    if seen.stage is not Stage.NEVER_STARTED or not seen.permanent:
-        return None
-    observation, job = look.observation, look.job
-    finding = Finding(seen.reason, "", seen.message)
+    """Refuse a Pod that Nomad showed to be impossible, and leave nothing of it there.
+
+    Its job is stopped for that by us: what it was refused for is remembered, or its end would seem somebody else's.
+    """
+    seen, observation, job = look.outcome, look.observation, look.job
+    finding = observation.memory.refusal
+    if finding is None:
+        if seen.stage is not Stage.NEVER_STARTED or not seen.permanent:
+            return None
+        finding = Finding(seen.reason, "", seen.message)
     refused = refuse(observation, look.pod, finding, look.circumstances, look.now)
     remembered = Remember({"refusal": finding})
     if not observation.is_over and job.stopped:
