@@ -146,7 +146,11 @@ def _stop(life: Life, _: Life, __: Any, scenario: Scenario) -> Broken | None:
     if life.pod is None or life.pod.grace != NONE or scenario.statuses[life.pod.status]["phase"] in _TERMINAL:
         return None
     rows = life.nomad.allocations
-    if "overwritten" in life.history or life.nomad.job is None or any(each.desired != "run" or each.task.failure for each in rows):
+    if (
+        "overwritten" in life.history
+        or life.nomad.job is None
+        or any(each.desired != "run" or each.task.failure for each in rows)
+    ):
         return None
     return NOTHING_LOST, "the job of a healthy Pod is stopped"
 
@@ -157,7 +161,7 @@ def _purge(life: Life, _: Life, __: Any, ___: Scenario) -> Broken | None:
     return None
 
 
-def _delete(life: Life, _: Life, __: Any, scenario: Scenario) -> Broken | None:
+def _delete(life: Life, _: Life, __: Any, ___: Scenario) -> Broken | None:
     if life.pod is None:
         return None
     if life.pod.grace == 0 and "left" in life.history and not {"answer lost", "restarted"} & life.history:
@@ -198,16 +202,18 @@ def _phases(life: Life, scenario: Scenario, old: dict[str, Any], new: dict[str, 
     before, now = old["phase"], new["phase"]
     if before != now and _ORDER[now] <= _ORDER[before]:
         return TRUE_STATUS, f"the phase moves from {before} to {now}"
-    if before == now or now not in _TERMINAL:
-        return None
+    return _over(life, scenario, now) if before != now and now in _TERMINAL else None
+
+
+def _over(life: Life, scenario: Scenario, phase: str) -> Broken | None:
+    """Whether it is called ended in vain; `phase` is terminal and new."""
     if life.running > life.ghosts and not _is_doubled(life, scenario):
-        return TRUE_STATUS, f"it is called {now} while its process runs"
+        return TRUE_STATUS, f"it is called {phase} while its process runs"
     leaves = life.pod is not None and life.pod.grace != NONE and scenario.policy != "Never"
     if life.ghosts and leaves and _is_shown(life, scenario):
         return LEAVES_IN_TIME, "it is called ended and about to leave while processes of its purged job run"
-    if "purged by hand" in life.history:
-        return None
-    if now == "Succeeded" and not any(each.task.code == 0 for each in life.nomad.allocations):
+    ended_well = "purged by hand" in life.history or any(each.task.code == 0 for each in life.nomad.allocations)
+    if phase == "Succeeded" and not ended_well:
         return TRUE_STATUS, "it is called Succeeded, and no task ended well"
     return None
 
