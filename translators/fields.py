@@ -61,6 +61,27 @@ CONTAINER_SECURITY = "spec.containers[].securityContext."
 VOLUME = "spec.volumes[]."
 PROJECTION = "spec.volumes[].projected.sources[]."
 MOUNT = "spec.containers[].volumeMounts[]."
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+
+_PROBE_NOTES = {
+    "exec": "run through Nomad's exec API, a few at a time",
+    "httpGet": "asked by vnode where the port is published; see its fields",
+    "tcpSocket": "asked by vnode where the port is published; see its fields",
+    "initialDelaySeconds": "",
+    "timeoutSeconds": "",
+    "periodSeconds": "",
+    "successThreshold": "",
+    "failureThreshold": "",
+    "terminationGracePeriodSeconds": "",
+}
+_ACTION_NOTES = {
+    "httpGet.path": "",
+    "httpGet.port": "a number, or the name of a port of the container",
+    "httpGet.scheme": "certificates are not verified, as by a kubelet",
+    "httpGet.httpHeaders": "",
+    "tcpSocket.port": "a number, or the name of a port of the container",
+}
+_ONLY_ITSELF = "a probe asks the Pod itself; for the name of a virtual host use the header Host"
 
 ROWS: tuple[Row, ...] = (
     *_honoured(
@@ -267,7 +288,26 @@ ROWS: tuple[Row, ...] = (
             "volumeMounts": "docker: at mountPath; exec: what is secret is below /secrets, a warning says where; "
             "raw_exec: where VNODE_MOUNT_<VOLUME> says",
             "securityContext": "see its fields",
+            "livenessProbe": "a container that fails it is ended, and started again by the Pod's restartPolicy",
+            "readinessProbe": "",
+            "startupProbe": "as livenessProbe; the other probes wait for it",
         },
+    ),
+    *(
+        row
+        for probe in PROBES
+        for prefix in (f"{CONTAINER}{probe}.",)
+        for row in (
+            *_honoured(prefix, {**_PROBE_NOTES, **_ACTION_NOTES}),
+            *_refused(
+                prefix,
+                {
+                    "httpGet.host": _ONLY_ITSELF,
+                    "tcpSocket.host": _ONLY_ITSELF,
+                    "grpc": "is not asked yet; use httpGet, tcpSocket, or exec with grpc_health_probe",
+                },
+            ),
+        )
     ),
     *_not_ours(
         CONTAINER,
@@ -281,9 +321,6 @@ ROWS: tuple[Row, ...] = (
             "restartPolicy": "a container has no restart policy of its own here; use the Pod's",
             "restartPolicyRules": "rules of restarts are not supported; use the Pod's restartPolicy",
             "volumeDevices": "block devices are not supported",
-            "livenessProbe": "probes are not supported yet; remove it",
-            "readinessProbe": "probes are not supported yet; remove it",
-            "startupProbe": "probes are not supported yet; remove it",
             "lifecycle": "lifecycle hooks are not supported yet; remove it",
             "resources.claims": "dynamic resource allocation is not supported",
         },

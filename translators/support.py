@@ -16,6 +16,7 @@ from translators.fields import (
     CONTAINER,
     CONTAINER_SECURITY,
     MOUNT,
+    PROBES,
     PROJECTION,
     ROWS,
     SPEC,
@@ -48,6 +49,10 @@ _CONTAINER_SECURITY_ROWS = _below(CONTAINER_SECURITY)
 _VOLUME_ROWS = _below(VOLUME)
 _PROJECTION_ROWS = _below(PROJECTION)
 _MOUNT_ROWS = _below(MOUNT)
+_PROBE_ROWS = {name: _below(f"{CONTAINER}{name}.") for name in PROBES}
+_ACTION_ROWS = {
+    (name, action): _below(f"{CONTAINER}{name}.{action}.") for name in PROBES for action in ("httpGet", "tcpSocket")
+}
 
 
 def decode_pod(raw: Mapping[str, Any]) -> Pod:
@@ -145,6 +150,12 @@ def _unsupported(spec: object) -> Iterator[str]:
         yield from _scan(container.get("securityContext"), _CONTAINER_SECURITY_ROWS, f"{path}securityContext.")
         for mount in _objects(container.get("volumeMounts")):
             yield from _scan(mount, _MOUNT_ROWS, f"{path}volumeMounts[{mount.get('name')}].")
+        for name, table in _PROBE_ROWS.items():
+            yield from _scan(container.get(name), table, f"{path}{name}.")
+        for (name, action), table in _ACTION_ROWS.items():
+            probe = container.get(name)
+            if isinstance(probe, Mapping):
+                yield from _scan(probe.get(action), table, f"{path}{name}.{action}.")
         claimed = container.get("resources")
         if isinstance(claimed, Mapping) and claimed.get("claims"):
             yield f"{path}resources.claims"

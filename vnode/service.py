@@ -39,10 +39,12 @@ from vnode.metrics import Metrics
 from vnode.node.description import Description
 from vnode.node.heartbeat import NodeKeeper
 from vnode.node.virtual_node import VirtualNode
+from vnode.nomad.budget import StreamBudget
 from vnode.nomad.client import NomadClient
 from vnode.nomad.event_stream import EventSink, EventStream
 from vnode.nomad.events import Topic
 from vnode.nomad.logs import NomadLogs
+from vnode.nomad.task_commands import task_commands
 from vnode.nomad.transport import Transport
 from vnode.nomad.variables import NomadVariables
 from vnode.observing import ObservedKubernetes, ObservedNomad, ObservedVariables, Told
@@ -53,6 +55,9 @@ from vnode.pods.log_meter import LogMeter
 from vnode.pods.pod_events import PodEvents
 from vnode.pods.queue import KeyedQueue
 from vnode.pods.reconciler import Peers, Reconciler
+from vnode.probes.network import network_probes
+from vnode.probes.prober import COMMANDS, Prober
+from vnode.probes.questions import Questions
 from vnode.settings import Settings
 from vnode.view.neighbours import NeighbourStore
 from vnode.view.runs import RunWatch
@@ -135,6 +140,14 @@ class Service:
             ids=_event_id,
             dropped=lambda reason, count: metrics.events_dropped.labels(reason).inc(count),
         )
+        self.prober = Prober(
+            self.view,
+            PodEvents(self.recorder, settings.node_name),
+            self.queue.add,
+            clock=time.monotonic,
+            now=_now,
+            random=random.random,
+        )
         self.node = _virtual_node(settings)
         description = self._description()
         self.keeper = NodeKeeper(
@@ -171,6 +184,7 @@ class Service:
                 tasks.create_task(self.keeper.run()),
                 tasks.create_task(self._follow_what_is_there()),
                 tasks.create_task(self.following.resync_slowly(asyncio.sleep)),
+                tasks.create_task(self._probe()),
                 *(tasks.create_task(self._reconciler().work()) for _ in range(WORKERS)),
             ]
             await over.wait()
@@ -178,6 +192,24 @@ class Service:
             objects.end()
             for task in running:
                 task.cancel()
+
+    async def _probe(self) -> None:
+        """Ask probes, unless somebody else does."""
+        if self.settings.observe:
+            return
+        version = self.cluster.version.removeprefix("v").split(".")[:2]
+        async with (
+            network_probes(f"kube-probe/{'.'.join(version)}") as network,
+            task_commands(self.transport, lambda: secrets.token_hex(16), StreamBudget(COMMANDS)) as commands,
+        ):
+            questions = Questions(
+                network,
+                commands,
+                self.view.placement,
+                default_driver=self.settings.default_driver,
+                routable=self.settings.routable_allocations,
+            )
+            await self.prober.run(questions)
 
     async def collect(self, collected: Collected) -> None:
         """Only end and remove the chosen jobs, whose Pods are gone, and return when that is done."""
@@ -352,6 +384,7 @@ class Service:
     def _pod_changed(self, uid: PodUid) -> None:
         self.queue.add(uid)
         self.runs.wake(uid)
+        self.prober.wake(uid)
 
     def _capacity_changed(self) -> None:
         self.keeper.notify()

@@ -12,6 +12,7 @@ from translators.allocation_to_status.judgement import Judgement, judge
 from translators.allocation_to_status.outcomes import Outcome, Stage, outcome, outcome_of
 from translators.allocation_to_status.patch import status_patch
 from translators.allocation_to_status.reasons import FailureKind
+from translators.allocation_to_status.situation import runs_up
 from translators.allocation_to_status.status import failed_status, final_status, pod_status, status_of
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "outcome_of",
     "pod_events",
     "pod_status",
+    "runs_up",
     "status_of",
     "status_patch",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from translators import container_id
 from translators.allocation_to_status import runs
+from translators.allocation_to_status.facts import Facts
 from translators.allocation_to_status.reasons import FailureKind
 from translators.allocation_to_status.runs import LOCATION_LOST
 from translators.allocation_to_status.situation import (
@@ -138,16 +139,34 @@ def _running(
     situation: Situation, container: Container, held: ContainerStatus | None, history: TaskHistory, *, init: bool
 ) -> ContainerStatus:
     identity = runs.container_id_of(situation, held, container.name, history.run)
+    started, ready = health_of(situation.facts, container, held, identity)
     return ContainerStatus(
         name=container.name,
         image=container.image,
         state=ContainerState(running=runs.running(situation, held, container.name, identity)),
         last_state=_last_state(runs.run_before(situation, held, container.name, history, identity)),
-        ready=not init and not situation.is_lost,
-        started=True,
+        ready=ready and not init and not situation.is_lost,
+        started=started,
         restart_count=_restart_count(situation, container.name, held, identity),
         container_id=identity,
     )
+
+
+def health_of(facts: Facts, container: Container, held: ContainerStatus | None, run: str) -> tuple[bool, bool]:
+    """Whether a run that is up has started, and is ready, as far as its probes say.
+
+    Until the first answer it is as the API holds it, for it may have been asked before we began to.
+    """
+    if not container.is_probed:
+        return True, True
+    name = container_id.identity(run)
+    found = facts.health.get(container.name)
+    if found is not None and found.run == name:
+        return found.started, found.ready
+    if held is not None and held.state.running is not None and container_id.identity(held.container_id) == name:
+        return bool(held.started), held.ready
+    started = container.startup_probe is None
+    return started, started and container.readiness_probe is None
 
 
 def _waiting_again(

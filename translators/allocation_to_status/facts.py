@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from translators.errors import Finding, Hindrance
+from translators.health import Health
 from translators.records.allocations import Allocation, Evaluation
 
 
@@ -17,7 +18,8 @@ class Facts:
     whose address every declared port is reachable under its own number: the host's, the allocation's own in its
     bridge or CNI network, or nobody's; only such an address is published as podIP. `refusal` keeps a Pod waiting
     with the reason why it can never run as it is written; `hindrance` is what it waits for before it is submitted.
-    `run_positions` holds by task name the containerID, with its log position, of the run that began last.
+    `run_positions` holds by task name the containerID, with its log position, of the run that began last. `health`
+    holds by task name what probes say; a container that has some and is not in it has not been asked yet.
     """
 
     allocations: tuple[Allocation, ...] = ()
@@ -28,3 +30,4 @@ class Facts:
     refusal: Finding | None = None
     hindrance: Hindrance | None = None
     run_positions: Mapping[str, str] = field(default_factory=dict)
+    health: Mapping[str, Health] = field(default_factory=dict)

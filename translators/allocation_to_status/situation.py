@@ -1,10 +1,12 @@
 """A Pod and its allocations seen together: what every part of the status is judged from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from translators.allocation_to_status import task_history
 from translators.allocation_to_status.facts import Facts
 from translators.allocation_to_status.task_history import TaskHistory
+from translators.container_id import ContainerId
 from translators.records.allocations import Allocation, TaskState
 from translators.records.pods import Container, ContainerStatus, Pod
 
@@ -88,6 +90,19 @@ def see(pod: Pod, facts: Facts) -> Situation:
     if pod.spec.restart_policy == "Never":
         del chain[1:]
     return Situation(pod=pod, facts=facts, current=chain[-1][0] if chain else None, chain=tuple(chain))
+
+
+def runs_up(pod: Pod, allocations: Sequence[Allocation]) -> dict[str, ContainerId]:
+    """Which run of each task is up, as far as anybody can tell."""
+    situation = see(pod, Facts(allocations=tuple(allocations)))
+    current = situation.current
+    if current is None or situation.is_lost:
+        return {}
+    return {
+        task: ContainerId(allocation=current.id, task=task, run=history.run)
+        for task, history in situation.histories.items()
+        if history.is_up
+    }
 
 
 def _read(allocation: Allocation, task: TaskState) -> TaskHistory:

@@ -7,7 +7,7 @@ from translators import annotations, identity, policy, support
 from translators.annotations import Annotations
 from translators.errors import Finding, Refused
 from translators.material import NOTHING, Material
-from translators.pod_to_job import placement, ports, resources, restarts
+from translators.pod_to_job import placement, ports, probes, resources, restarts
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.data import gather
 from translators.pod_to_job.drivers import driver
@@ -44,6 +44,7 @@ def translate(pod: Pod, context: JobContext, rules: Policy, material: Material =
     settings = annotations.read(pod)
     drivers = {one.name: driver(one, pod, settings, context.default_driver) for one in pod.spec.containers}
     unsupported = support.findings(pod, drivers)
+    probes.check(pod.spec.containers, drivers)
     address = ports.reached_at(pod, settings, drivers, routable=context.routable_allocations)
     data = gather(pod, settings, drivers, context, material, pod_ip=ports.pod_ip(pod, settings, drivers, address))
     around = Surroundings(

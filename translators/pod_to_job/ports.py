@@ -15,6 +15,7 @@ from translators.errors import Finding, Refused
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.drivers import driver
 from translators.pod_to_job.environment import HOST_IP, wants_pod_ip
+from translators.pod_to_job.probes import probed_ports
 from translators.policy import DOCKER
 from translators.records.jobs import Network, Port
 from translators.records.pods import Container, ContainerPort, Pod
@@ -51,7 +52,7 @@ def mode(pod: Pod, drivers: Mapping[str, str]) -> str:
     containers = pod.spec.containers
     if len(containers) > 1 or any(container.ports for container in containers) or wants_pod_ip(containers):
         return BRIDGE
-    return OWN
+    return BRIDGE if any(probed_ports(containers)) else OWN
 
 
 def pod_ip(pod: Pod, settings: Annotations, drivers: Mapping[str, str], reached: Address) -> str:
@@ -85,7 +86,9 @@ def network(pod: Pod, settings: Annotations, drivers: Mapping[str, str]) -> Netw
             dynamic.append(port)
         elif reserved.setdefault(one.value, port).to != port.to:
             raise _refused(one, f"port {one.value} of the host cannot lead to two ports of the Pod")
-    if shared == BRIDGE and not declared and wants_pod_ip(pod.spec.containers):
+    if shared == BRIDGE:
+        dynamic += (Port(label=_probe_label(number), to=number) for number in probed_ports(pod.spec.containers))
+    if shared == BRIDGE and not (reserved or dynamic) and wants_pod_ip(pod.spec.containers):
         # Nomad tells a task the address of its allocation only beside a port.
         dynamic.append(Port(label=_ADDRESS_LABEL))
     only_docker = all(name == DOCKER for name in drivers.values())
@@ -98,7 +101,7 @@ def network(pod: Pod, settings: Annotations, drivers: Mapping[str, str]) -> Netw
 
 
 def labels(pod: Pod, settings: Annotations) -> dict[int, str]:
-    """Which label of the group's network each declared TCP port of a container has.
+    """Which label of the group's network each TCP port of a container has that is declared, or that a probe names.
 
     Raises:
         Refused: for contradictory settings of ports.
@@ -106,7 +109,8 @@ def labels(pod: Pod, settings: Annotations) -> dict[int, str]:
     taken: set[str] = set()
     labelled = [(one, _label(one, taken)) for one in _declared(pod, settings)]
     tcp = [(one.port.container_port, label) for one, label in labelled if one.port.protocol in {"TCP", ""}]
-    return dict(reversed(tcp))
+    probed = {number: _probe_label(number) for number in probed_ports(pod.spec.containers)}
+    return {**probed, **dict(reversed(tcp))}
 
 
 def hostname(pod: Pod) -> str:
@@ -189,6 +193,10 @@ def _label(one: _Declared, taken: set[str]) -> str:
     label = next(name for name in candidates if name not in taken)
     taken.add(label)
     return label
+
+
+def _probe_label(number: int) -> str:
+    return f"vnode-probe-{number}"
 
 
 def _path(one: _Declared) -> str:

@@ -10,6 +10,7 @@ from typing import NewType
 from pydantic.dataclasses import dataclass
 
 from translators.records.base import KUBERNETES, Many, Mapped, Text
+from translators.records.probes import Probe, ProbeKind
 from translators.records.sources import EnvFromSource, EnvVar, Volume, VolumeMount
 
 #: The identity of a Pod, end to end: names are reused, UIDs never.
@@ -81,6 +82,24 @@ class Container:
     ports: Many[ContainerPort] = ()
     resources: ResourceRequirements = field(default_factory=ResourceRequirements)
     volume_mounts: Many[VolumeMount] = ()
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether it has any probe."""
+        return (self.liveness_probe or self.readiness_probe or self.startup_probe) is not None
+
+    @property
+    def probes(self) -> dict[ProbeKind, Probe]:
+        """Its probes."""
+        found = {
+            ProbeKind.LIVENESS: self.liveness_probe,
+            ProbeKind.READINESS: self.readiness_probe,
+            ProbeKind.STARTUP: self.startup_probe,
+        }
+        return {kind: probe for kind, probe in found.items() if probe is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)

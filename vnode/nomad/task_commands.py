@@ -16,6 +16,7 @@ import structlog
 from vnode.errors import Conflict, NotFound, PeerError, Rejected, Unavailable
 from vnode.nomad import exec_frames
 from vnode.nomad.attendant import SHELL, Attendant, Stay
+from vnode.nomad.budget import StreamBudget
 from vnode.nomad.client import NomadClient
 from vnode.nomad.exec_frames import Exited, FrameError
 from vnode.nomad.exec_session import ExecSession
@@ -76,10 +77,13 @@ class _Use:
 
 
 class TaskCommands:
-    """Starts commands; `tokens` gives 32 hexadecimal digits that are never the same."""
+    """Starts commands; `tokens` gives 32 hexadecimal digits that are never the same, `streams` bounds them."""
 
-    def __init__(self, transport: Transport, tasks: asyncio.TaskGroup, tokens: Callable[[], str]) -> None:
+    def __init__(
+        self, transport: Transport, tasks: asyncio.TaskGroup, tokens: Callable[[], str], streams: StreamBudget
+    ) -> None:
         self._transport = transport
+        self._streams = streams
         self._client = NomadClient(transport)
         self._tasks = tasks
         self._tokens = tokens
@@ -153,7 +157,7 @@ class TaskCommands:
     async def _hold(self, order: _Order, use: _Use) -> None:
         """Keep the connection until the user has left and the command is gone."""
         try:
-            with self._transport.streams.stream():
+            with self._streams.stream():
                 async with self._transport.websocket(
                     *_request(order.place, order.whole_command, tty=order.tty)
                 ) as socket:
@@ -220,11 +224,16 @@ class TaskCommands:
 
 
 @asynccontextmanager
-async def task_commands(transport: Transport, tokens: Callable[[], str]) -> AsyncIterator[TaskCommands]:
-    """Commands for the length of the block, which then waits until those that ended have left nothing behind."""
+async def task_commands(
+    transport: Transport, tokens: Callable[[], str], streams: StreamBudget | None = None
+) -> AsyncIterator[TaskCommands]:
+    """Commands for the length of the block, which then waits until those that ended have left nothing behind.
+
+    They are bounded with all other logs and commands unless they have `streams` of their own.
+    """
     try:
         async with asyncio.TaskGroup() as tasks:
-            commands = TaskCommands(transport, tasks, tokens)
+            commands = TaskCommands(transport, tasks, tokens, streams or transport.streams)
             try:
                 yield commands
             finally:

@@ -43,6 +43,15 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """Send a signal to one task; one that has ended meanwhile is fine."""
+
+    allocation: AllocationId
+    task: str
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
 class PatchStatus:
     """Write the Pod's status; `failed_for` names the reason when it fails the Pod, for its owner's back-off."""
 
@@ -168,6 +177,7 @@ Action = (
     | Stop
     | Purge
     | Kill
+    | Signal
     | PatchStatus
     | DeletePod
     | EvictPod

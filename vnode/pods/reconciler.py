@@ -229,6 +229,8 @@ class Reconciler:
                 view.jobs.forget(uid)
             case actions.Kill():
                 await self._kill(action, observation)
+            case actions.Signal():
+                await self._signal(action, uid)
             case actions.PatchStatus(body, failed_for):
                 await self._patch(observation, body, failed_for)
             case actions.DeletePod():
@@ -315,11 +317,14 @@ class Reconciler:
             raise
         self._view.jobs.fold_permit(observation.uid, action.namespace)
 
-    async def _kill(self, action: actions.Kill, observation: Observation) -> None:
+    async def _signal(self, action: actions.Signal, uid: PodUid) -> None:
         try:
-            await self._peers.jobs.signal(action.allocation, action.task, "SIGKILL")
+            await self._peers.jobs.signal(action.allocation, action.task, action.signal)
         except (NotFound, Conflict) as error:
-            _log.info("a task ended before it was killed", uid=observation.uid, task=action.task, error=str(error))
+            _log.info("a task ended before it was sent a signal", uid=uid, task=action.task, error=str(error))
+
+    async def _kill(self, action: actions.Kill, observation: Observation) -> None:
+        await self._signal(actions.Signal(action.allocation, action.task, "SIGKILL"), observation.uid)
         known = self._view.observation(observation.uid).memory.killed
         self._view.remember(observation.uid, killed=known | {(action.allocation, action.task)})
 

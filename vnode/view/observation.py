@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from translators.errors import Finding
+from translators.health import Health
 from translators.identity import JobIdentity
 from translators.material import NOTHING, Material
 from translators.records.allocations import Allocation, AllocationId, Evaluation
@@ -44,6 +45,8 @@ class Memory:
     the index of the evaluation for which the job was read anew. `told` counts by allocation and task the failed
     starts that Events were recorded for. `submitted_to` is the Nomad namespace of a registration that was sent,
     `permitted_in` that of a permit, whatever came of it. `stop_evaluation` is the evaluation of our own stop.
+    `ending` holds by run when the grace of one ends that was asked to end for its probes, None once it
+    was killed.
     `hindrance` is what a Pod was last said to wait for. `delivered` is the stamp of the data that is in
     Nomad, `recalled` that the tokens in it were looked up, `withdrawn` that it was removed.
     """
@@ -61,6 +64,7 @@ class Memory:
     submitted_to: str = ""
     permitted_in: str = ""
     stop_evaluation: str = ""
+    ending: Mapping[str, datetime | None] = field(default_factory=dict)
     hindrance: str = ""
     delivered: str = ""
     recalled: bool = False
@@ -81,10 +85,10 @@ class Observation:
 
     `allocations` are those of its job, oldest first. `predecessor` is the job of an earlier Pod of the same
     name that may still run. `absent` says that the API was asked and knows no such Pod. `permit` is the Nomad
-    namespace of its permit, empty while it has none. `material` is what is known of the objects that the Pod names. An
-    allocation that is lost while its client may come back is `unknown` here: what it was told to run may run.
-    `confirmed` says that Nomad was asked for this very job, so that what is missing here is missing there, and not from
-    a list alone.
+    namespace of its permit, empty while it has none. `material` is what is known of the objects that the Pod names,
+    `health` what probes say of its containers. An allocation that is lost while its client may come back is `unknown`
+    here: what it was told to run may run. `confirmed` says that Nomad was asked for this very job, so that what is
+    missing here is missing there, and not from a list alone.
     """
 
     uid: PodUid
@@ -99,6 +103,7 @@ class Observation:
     host_ip: str = ""
     permit: str = ""
     material: Material = NOTHING
+    health: Mapping[str, Health] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     owner_history: OwnerHistory = field(default_factory=OwnerHistory)
 

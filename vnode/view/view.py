@@ -13,6 +13,7 @@ from translators.records.jobs import JobId
 from translators.records.pods import Pod, PodUid
 from translators.references import References
 from vnode.view.clients import ClientStore
+from vnode.view.health import HealthStore
 from vnode.view.jobs import JobStore
 from vnode.view.objects import ObjectStore
 from vnode.view.observation import Memory, Observation, OwnerHistory
@@ -53,6 +54,7 @@ class View:
         self.jobs = JobStore(changed=self._changed, is_ours=self.is_ours, expects=lambda uid: uid in self.pods)
         self.clients = ClientStore(capacity_changed, self._clients_turned)
         self.objects = ObjectStore(changed, references)
+        self.health = HealthStore()
         self._names: dict[_Name, set[PodUid]] = {}
         self._named: dict[PodUid, _Name] = {}
         self._memories: dict[PodUid, Memory] = {}
@@ -82,6 +84,7 @@ class View:
             host_ip=self.clients.address(allocations[-1].node_id) if allocations else "",
             permit=self.jobs.permit(uid),
             material=self.objects.material(pod) if pod is not None else NOTHING,
+            health=self.health.of(uid),
             memory=memory,
             owner_history=self.owner_history(pod, memory.refusal.reason if memory.refusal else ""),
         )
@@ -117,6 +120,7 @@ class View:
         """Drop what is left of a Pod that is gone on both sides."""
         self.jobs.forget(uid)
         self.pods.forget(uid)
+        self.health.forget(uid)
         self._memories.pop(uid, None)
         self._absent.discard(uid)
         if (name := self._named.pop(uid, None)) is not None:

@@ -56,4 +56,5 @@ def facts(
         refusal=refusal,
         hindrance=hindrance,
         run_positions=observation.memory.positions,
+        health=observation.health,
     )

@@ -35,6 +35,7 @@ from vnode.pods.decide.data import missing_tokens, submit, told, withdrawal
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.missing import read_what_somebody_ended
 from vnode.pods.decide.permits import forbid
+from vnode.pods.decide.probed import ending
 from vnode.pods.decide.refusal import refuse
 from vnode.pods.decide.submission import was_started
 from vnode.view.observation import Observation
@@ -176,6 +177,15 @@ def _try_again(look: Look) -> Decision | None:
     return Decision(f"{seen.stage}, is tried again", (*withdrawal(observation), purge, counted, *anew))
 
 
+def _end_what_fails_its_probes(look: Look) -> Decision | None:
+    found = None if look.job.stopped else ending(look)
+    if found is None:
+        return None
+    published = _publish(look)
+    wake_at = min(filter(None, (published.wake_at, found.wake_at)), default=None)
+    return Decision("a container fails its probes", (*published.actions, *found.actions), wake_at)
+
+
 def _publish(look: Look) -> Decision:
     observation, pod, why = look.observation, look.pod, str(look.outcome.stage)
     desired = look.status
@@ -255,5 +265,6 @@ RULES = (
     Rule("fail what can never start", _fail_what_can_never_start),
     Rule("try again", _try_again),
     Rule("evict from a lost client", _evict_from_a_lost_client),
+    Rule("end what fails its probes", _end_what_fails_its_probes),
     Rule("publish", _publish),
 )
