@@ -87,7 +87,7 @@ def read(pod: Pod) -> Annotations:
     present = pod.metadata.annotations
     if not any(key.startswith((PREFIX, LEGACY_DATACENTERS)) or key in _NOT_YET for key in present):
         return _NOTHING
-    names = [container.name for container in pod.spec.containers]
+    names = [container.name for container in pod.spec.every_container]
     own = {key.removeprefix(PREFIX): Setting(present[key].strip(), key) for key in _ours(present) if present[key]}
     containers = _container_map(own.pop(CONTAINERS, None))
     found: dict[str, Setting] = {}

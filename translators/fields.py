@@ -88,6 +88,7 @@ ROWS: tuple[Row, ...] = (
         SPEC,
         {
             "containers": "one task each",
+            "initContainers": "one, that runs before the containers, or beside them as a sidecar; several are refused",
             "nodeName": "the Pod is ours by it",
             "restartPolicy": "",
             "terminationGracePeriodSeconds": "a client caps it at its max_kill_timeout, 30 s unless raised",
@@ -123,7 +124,6 @@ ROWS: tuple[Row, ...] = (
     *_refused(
         SPEC,
         {
-            "initContainers": "init containers are not supported yet",
             "activeDeadlineSeconds": "deadlines are not supported yet; let the program end itself",
             "hostAliases": "/etc/hosts cannot be written yet; use names that resolve",
             "dnsConfig": "Nomad's tasks use the resolver of their host; remove dnsConfig",

@@ -94,7 +94,7 @@ def spec_hash(pod: Pod) -> str:
     Nothing else enters, so that neither a newer version of ours that reads more fields, nor a Pod that the view
     has stripped, looks changed; a running job would be replaced for it.
     """
-    containers = [_changeable(container) for container in (*pod.spec.init_containers, *pod.spec.containers)]
+    containers = [_changeable(container) for container in pod.spec.every_container]
     return sha256(_CANONICAL.encode(containers).encode()).hexdigest()[:16]
 
 

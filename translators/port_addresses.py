@@ -42,7 +42,7 @@ def port_addresses(
     """
     try:
         settings = annotations.read(pod)
-        drivers = {one.name: driver(one, pod, settings, default_driver) for one in pod.spec.containers}
+        drivers = {one.name: driver(one, pod, settings, default_driver) for one in pod.spec.every_container}
         mode = ports.mode(pod, drivers)
         label = ports.labels(pod, settings).get(port, "")
     except Refused:

@@ -34,17 +34,17 @@ _SERVICES = References(services=True)
 
 def references(pod: Pod, default_driver: str) -> References:
     """What a Pod names; a Pod that cannot be translated names nothing."""
-    mentions = any(one.env_from or one.env for one in pod.spec.containers) or pod.spec.volumes
+    mentions = any(one.env_from or one.env for one in pod.spec.every_container) or pod.spec.volumes
     if not mentions:
         return _SERVICES if pod.spec.enable_service_links else _NOTHING
     try:
         settings = annotations.read(pod)
-        drivers = {one.name: driver(one, pod, settings, default_driver) for one in pod.spec.containers}
+        drivers = {one.name: driver(one, pod, settings, default_driver) for one in pod.spec.every_container}
     except Refused:
         return _NOTHING
     mounted = mounts.mounted_data(pod, drivers)
     objects: defaultdict[ObjectKey, set[str]] = defaultdict(set)
-    for key, names in (*_of_environment(pod.spec.containers), *_of_volumes(mounted)):
+    for key, names in (*_of_environment(pod.spec.every_container), *_of_volumes(mounted)):
         objects[key] |= names
     fields = [path for volume in mounted for path in _fields(volume)]
     tokens = frozenset(need for volume in mounted for need in volumes.token_needs(volume))

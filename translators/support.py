@@ -30,8 +30,10 @@ from translators.records.pods import ObjectMeta, Pod, PodStatus
 _BY_PATH = {row.path: row for row in ROWS}
 _PASSES = frozenset({Verdict.HONOURED, Verdict.IGNORED})
 _NAMES = re.compile(r"\[[^\]]*\]")
-_OF_CONTAINER = re.compile(r"spec\.containers\[([^\]]*)\]")
+_OF_CONTAINER = re.compile(r"spec\.(?:containers|initContainers)\[([^\]]*)\]")
 _POD = TypeAdapter(Pod)
+#: What an init container may say of its own restarts.
+_SIDECAR = ("restartPolicy", "Always")
 _METADATA = TypeAdapter(ObjectMeta)
 _STATUS = TypeAdapter(PodStatus)
 
@@ -92,7 +94,7 @@ def findings(pod: Pod, drivers: Mapping[str, str]) -> tuple[Finding, ...]:
     """
     warnings = []
     for path in pod.unsupported:
-        row = _BY_PATH.get(_NAMES.sub("[]", path)) or _BY_PATH.get(_NAMES.sub("", path))
+        row = _row(path)
         if row is None:
             message = "is unknown to this version and has no effect"
             warnings.append(Finding("FieldIgnored", path, message))
@@ -103,6 +105,12 @@ def findings(pod: Pod, drivers: Mapping[str, str]) -> tuple[Finding, ...]:
         else:
             warnings.append(Finding("FieldIgnored", path, row.note))
     return tuple(warnings)
+
+
+def _row(path: str) -> Row | None:
+    """The row of a field, which init containers share with the others."""
+    listed = path.replace("spec.initContainers[", "spec.containers[", 1)
+    return _BY_PATH.get(_NAMES.sub("[]", listed)) or _BY_PATH.get(_NAMES.sub("", listed))
 
 
 def rows() -> tuple[Row, ...]:
@@ -145,20 +153,26 @@ def _unsupported(spec: object) -> Iterator[str]:
         for source in _objects(projected.get("sources")) if isinstance(projected, Mapping) else ():
             yield from _scan(source, _PROJECTION_ROWS, f"{path}projected.sources[].")
     for container in _objects(spec.get("containers")):
-        path = f"spec.containers[{container.get('name')}]."
-        yield from _scan(container, _CONTAINER_ROWS, path)
-        yield from _scan(container.get("securityContext"), _CONTAINER_SECURITY_ROWS, f"{path}securityContext.")
-        for mount in _objects(container.get("volumeMounts")):
-            yield from _scan(mount, _MOUNT_ROWS, f"{path}volumeMounts[{mount.get('name')}].")
-        for name, table in _PROBE_ROWS.items():
-            yield from _scan(container.get(name), table, f"{path}{name}.")
-        for (name, action), table in _ACTION_ROWS.items():
-            probe = container.get(name)
-            if isinstance(probe, Mapping):
-                yield from _scan(probe.get(action), table, f"{path}{name}.{action}.")
-        claimed = container.get("resources")
-        if isinstance(claimed, Mapping) and claimed.get("claims"):
-            yield f"{path}resources.claims"
+        yield from _of_container(container, f"spec.containers[{container.get('name')}].")
+    for container in _objects(spec.get("initContainers")):
+        own = {name: value for name, value in container.items() if (name, value) != _SIDECAR}
+        yield from _of_container(own, f"spec.initContainers[{container.get('name')}].")
+
+
+def _of_container(container: Mapping[str, Any], path: str) -> Iterator[str]:
+    yield from _scan(container, _CONTAINER_ROWS, path)
+    yield from _scan(container.get("securityContext"), _CONTAINER_SECURITY_ROWS, f"{path}securityContext.")
+    for mount in _objects(container.get("volumeMounts")):
+        yield from _scan(mount, _MOUNT_ROWS, f"{path}volumeMounts[{mount.get('name')}].")
+    for name, table in _PROBE_ROWS.items():
+        yield from _scan(container.get(name), table, f"{path}{name}.")
+    for (name, action), table in _ACTION_ROWS.items():
+        probe = container.get(name)
+        if isinstance(probe, Mapping):
+            yield from _scan(probe.get(action), table, f"{path}{name}.{action}.")
+    claimed = container.get("resources")
+    if isinstance(claimed, Mapping) and claimed.get("claims"):
+        yield f"{path}resources.claims"
 
 
 def _scan(fields: object, table: Rows, prefix: str) -> Iterator[str]:

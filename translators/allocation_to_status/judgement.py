@@ -35,7 +35,7 @@ def judge(pod: Pod, facts: Facts, *, ends: bool = False) -> Judgement:
     init_containers = container_states.init_container_statuses(situation, text)
     # What is refused was ended by us: its refusal says why.
     end = ending(situation, containers) if situation.facts.refusal is None else None
-    if ends or end is not None or _cannot_go_on(situation, containers):
+    if _is_initialized(pod, init_containers) and (ends or end is not None or _cannot_go_on(situation, containers)):
         containers = _ended(situation, containers)
     phase = phases.phase(pod, containers, init_containers, ends=ends or end is not None)
     if end is not None and pod.status.phase not in TERMINAL_PHASES:
@@ -61,6 +61,15 @@ def _unplaced(situation: Situation) -> tuple[str, str] | None:
         return None
     message = placement.message(situation.facts.evaluation)
     return ("Unschedulable", message) if message else None
+
+
+def _is_initialized(pod: Pod, init_containers: tuple[ContainerStatus, ...]) -> bool:
+    """Whether the main containers could have begun; of others a kubelet goes on to say that they wait.
+
+    Source: kubernetes pkg/kubelet/status/status_manager.go hasPodInitialized.
+    """
+    known = {status.name: status for status in init_containers}
+    return all(known[each.name].ready for each in pod.spec.init_containers if not each.is_sidecar)
 
 
 def _cannot_go_on(situation: Situation, containers: tuple[ContainerStatus, ...]) -> bool:

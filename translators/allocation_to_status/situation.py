@@ -113,7 +113,7 @@ def _read(allocation: Allocation, task: TaskState) -> TaskHistory:
 
 def is_sidecar(container: Container) -> bool:
     """Whether an init container runs beside the others; only meaningful among the init containers."""
-    return container.restart_policy == "Always"
+    return container.is_sidecar
 
 
 def restarts(pod: Pod, container: Container, exit_code: int) -> bool:

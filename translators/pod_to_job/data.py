@@ -57,7 +57,8 @@ def gather(
     contents = {volume.name: volumes.content(pod, volume, material) for volume in mounts.mounted_data(pod, drivers)}
     known = services.variables(context.kubernetes_service, material.services)
     environments = {
-        container.name: environment(container, pod, material, known, pod_ip=pod_ip) for container in pod.spec.containers
+        container.name: environment(container, pod, material, known, pod_ip=pod_ip)
+        for container in pod.spec.every_container
     }
     items = {file.item: file.content for content in contents.values() for file in content.files}
     items |= {_environment_item(name): found.private for name, found in environments.items() if found.private}
@@ -89,7 +90,7 @@ def _count(items: Mapping[str, bytes], most: int) -> int:
 
 def _users(pod: Pod, settings: Annotations, drivers: Mapping[str, str]) -> dict[str, str]:
     users = {name: _NOBODY for name, used in drivers.items() if used == EXEC}
-    for container in pod.spec.containers:
+    for container in pod.spec.every_container:
         setting = settings.setting(annotations.USER, container.name)
         if setting is not None and setting.text:
             users[container.name] = setting.text

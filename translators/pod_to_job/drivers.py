@@ -58,7 +58,7 @@ def driver(container: Container, pod: Pod, settings: Annotations, default: str) 
 
 def driver_of(pod: Pod, name: str, default: str) -> str:
     """The driver of a container of a Pod that runs; what its annotations say by now may make no sense any more."""
-    container = next(each for each in (*pod.spec.containers, *pod.spec.init_containers) if each.name == name)
+    container = next(each for each in pod.spec.every_container if each.name == name)
     try:
         return driver(container, pod, annotations.read(pod), default)
     except Refused:

@@ -1,16 +1,17 @@
 """A Pod as a Nomad job: one job, one group, one task for each container."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from translators import annotations, identity, policy, support
 from translators.annotations import Annotations
 from translators.errors import Finding, Refused
 from translators.material import NOTHING, Material
-from translators.pod_to_job import placement, ports, probes, resources, restarts
+from translators.pod_to_job import initialization, placement, ports, probes, resources, restarts
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.data import gather
 from translators.pod_to_job.drivers import driver
+from translators.pod_to_job.initialization import placed, telling
 from translators.pod_to_job.permit import GROUP
 from translators.pod_to_job.tasks import LOG_MB, Surroundings, task
 from translators.policy import DOCKER, MOCK, Policy
@@ -39,28 +40,9 @@ def translate(pod: Pod, context: JobContext, rules: Policy, material: Material =
         Refused: for a Pod that cannot run here as it is written, with the field or annotation and the way out.
         Waiting: for an object of the Pod that is not there yet.
     """
-    if not pod.spec.containers:
-        raise Refused(Finding("InvalidField", "spec.containers", "a Pod needs a container"))
-    settings = annotations.read(pod)
-    drivers = {one.name: driver(one, pod, settings, context.default_driver) for one in pod.spec.containers}
-    unsupported = support.findings(pod, drivers)
-    probes.check(pod.spec.containers, drivers)
-    address = ports.reached_at(pod, settings, drivers, routable=context.routable_allocations)
-    data = gather(pod, settings, drivers, context, material, pod_ip=ports.pod_ip(pod, settings, drivers, address))
-    around = Surroundings(
-        pod=pod,
-        settings=settings,
-        drivers=drivers,
-        context=context,
-        network_mode=ports.mode(pod, drivers),
-        data=data,
-    )
-    made = [task(container, around) for container in pod.spec.containers]
-    job = _job(around, tuple(one.task for one in made))
-    policy.judge(rules, pod.metadata.namespace, job, {one.task.name: one.written for one in made})
-    mounts = (warning for one in made for warning in one.warnings)
-    warnings = (*settings.warnings, *unsupported, *_warnings(pod, settings, drivers), *data.warnings, *mounts)
-    return Translation(job=job, warnings=tuple(dict.fromkeys(warnings)), items=data.items)
+    with telling(pod):
+        found = _translate(pod, context, rules, material)
+    return replace(found, warnings=tuple(placed(pod, warning) for warning in found.warnings))
 
 
 def data_items(pod: Pod, context: JobContext, material: Material) -> Mapping[str, bytes]:
@@ -71,10 +53,36 @@ def data_items(pod: Pod, context: JobContext, material: Material) -> Mapping[str
         Waiting: as `translate`.
     """
     settings = annotations.read(pod)
-    drivers = {one.name: driver(one, pod, settings, context.default_driver) for one in pod.spec.containers}
+    drivers = {one.name: driver(one, pod, settings, context.default_driver) for one in pod.spec.every_container}
     address = ports.reached_at(pod, settings, drivers, routable=context.routable_allocations)
     pod_ip = ports.pod_ip(pod, settings, drivers, address)
     return gather(pod, settings, drivers, context, material, pod_ip=pod_ip).items
+
+
+def _translate(pod: Pod, context: JobContext, rules: Policy, material: Material) -> Translation:
+    if not pod.spec.containers:
+        raise Refused(Finding("InvalidField", "spec.containers", "a Pod needs a container"))
+    settings = annotations.read(pod)
+    drivers = {one.name: driver(one, pod, settings, context.default_driver) for one in pod.spec.every_container}
+    unsupported = support.findings(pod, drivers)
+    initialization.check(pod)
+    probes.check(pod.spec.every_container, drivers)
+    address = ports.reached_at(pod, settings, drivers, routable=context.routable_allocations)
+    data = gather(pod, settings, drivers, context, material, pod_ip=ports.pod_ip(pod, settings, drivers, address))
+    around = Surroundings(
+        pod=pod,
+        settings=settings,
+        drivers=drivers,
+        context=context,
+        network_mode=ports.mode(pod, drivers),
+        data=data,
+    )
+    made = [task(container, around) for container in pod.spec.every_container]
+    job = _job(around, tuple(one.task for one in made))
+    policy.judge(rules, pod.metadata.namespace, job, {one.task.name: one.written for one in made})
+    mounts = (warning for one in made for warning in one.warnings)
+    warnings = (*settings.warnings, *unsupported, *_warnings(pod, settings, drivers), *data.warnings, *mounts)
+    return Translation(job=job, warnings=tuple(dict.fromkeys(warnings)), items=data.items)
 
 
 def _job(around: Surroundings, tasks: tuple[Task, ...]) -> Job:
@@ -105,7 +113,7 @@ def _group(around: Surroundings, tasks: tuple[Task, ...]) -> TaskGroup:
         restart_policy=restarts.restart_policy(around.pod.spec),
         reschedule_policy=_NO_RESCHEDULE,
         disconnect=restarts.DISCONNECT,
-        ephemeral_disk=EphemeralDisk(size_mb=resources.disk(around.pod.spec.containers, LOG_MB)),
+        ephemeral_disk=EphemeralDisk(size_mb=resources.disk(around.pod.spec.every_container, LOG_MB)),
         networks=() if shared is None else (shared,),
     )
 
@@ -123,7 +131,7 @@ def _ui(pod: Pod, context: JobContext) -> JobUi:
 
 def _warnings(pod: Pod, settings: Annotations, drivers: dict[str, str]) -> tuple[Finding, ...]:
     found = [*placement.warnings(settings), *ports.warnings(pod, settings, drivers)]
-    for container in pod.spec.containers:
+    for container in pod.spec.every_container:
         if drivers[container.name] != MOCK:
             found += resources.warnings(container)
     if pod.spec.hostname and (pod.spec.host_network or any(name != DOCKER for name in drivers.values())):

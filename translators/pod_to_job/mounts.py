@@ -66,7 +66,7 @@ def mounted_data(pod: Pod, drivers: Mapping[str, str]) -> tuple[Volume, ...]:
     """The volumes of files that at least one container gets, in the Pod's order; a kubelet waits for no others."""
     wanted = {
         mount.name
-        for container in pod.spec.containers
+        for container in pod.spec.every_container
         for mount in container.volume_mounts
         if delivered(mount, drivers[container.name])
     }
@@ -83,7 +83,7 @@ def scratch(pod: Pod, drivers: Mapping[str, str]) -> dict[str, str]:
     places = [f"../alloc/{name}" for name in _SHARED]
     of_docker = [
         f"../{container.name}/{name}"
-        for container in pod.spec.containers
+        for container in pod.spec.every_container
         if drivers[container.name] == DOCKER
         for name in ("tmp", "local")
     ]
@@ -255,7 +255,7 @@ def _is_tmpfs(volume: Volume, pod: Pod, drivers: Mapping[str, str]) -> bool:
 
 
 def _users(volume: Volume, pod: Pod) -> list[Container]:
-    return [one for one in pod.spec.containers for mount in one.volume_mounts if mount.name == volume.name]
+    return [one for one in pod.spec.every_container for mount in one.volume_mounts if mount.name == volume.name]
 
 
 def _unkept(volume: Volume) -> tuple[Finding, ...]:

@@ -49,15 +49,15 @@ def mode(pod: Pod, drivers: Mapping[str, str]) -> str:
     """Which network the Pod's tasks share; `drivers` are those of its containers."""
     if pod.spec.host_network or DOCKER not in drivers.values():
         return HOST
-    containers = pod.spec.containers
-    if len(containers) > 1 or any(container.ports for container in containers) or wants_pod_ip(containers):
+    containers = pod.spec.lasting_containers
+    if len(containers) > 1 or any(container.ports for container in containers):
         return BRIDGE
-    return BRIDGE if any(probed_ports(containers)) else OWN
+    return BRIDGE if wants_pod_ip(pod.spec.every_container) or any(probed_ports(containers)) else OWN
 
 
 def pod_ip(pod: Pod, settings: Annotations, drivers: Mapping[str, str], reached: Address) -> str:
     """What Nomad replaces by the Pod's address, for a Pod that asks for it: its host's, or the allocation's own."""
-    if not wants_pod_ip(pod.spec.containers):
+    if not wants_pod_ip(pod.spec.every_container):
         return ""
     shared = None if mode(pod, drivers) == HOST or reached == "host" else network(pod, settings, drivers)
     if shared is None:
@@ -87,8 +87,8 @@ def network(pod: Pod, settings: Annotations, drivers: Mapping[str, str]) -> Netw
         elif reserved.setdefault(one.value, port).to != port.to:
             raise _refused(one, f"port {one.value} of the host cannot lead to two ports of the Pod")
     if shared == BRIDGE:
-        dynamic += (Port(label=_probe_label(number), to=number) for number in probed_ports(pod.spec.containers))
-    if shared == BRIDGE and not (reserved or dynamic) and wants_pod_ip(pod.spec.containers):
+        dynamic += (Port(label=_probe_label(number), to=number) for number in probed_ports(pod.spec.lasting_containers))
+    if shared == BRIDGE and not (reserved or dynamic) and wants_pod_ip(pod.spec.every_container):
         # Nomad tells a task the address of its allocation only beside a port.
         dynamic.append(Port(label=_ADDRESS_LABEL))
     only_docker = all(name == DOCKER for name in drivers.values())
@@ -109,7 +109,7 @@ def labels(pod: Pod, settings: Annotations) -> dict[int, str]:
     taken: set[str] = set()
     labelled = [(one, _label(one, taken)) for one in _declared(pod, settings)]
     tcp = [(one.port.container_port, label) for one, label in labelled if one.port.protocol in {"TCP", ""}]
-    probed = {number: _probe_label(number) for number in probed_ports(pod.spec.containers)}
+    probed = {number: _probe_label(number) for number in probed_ports(pod.spec.lasting_containers)}
     return {**probed, **dict(reversed(tcp))}
 
 
@@ -125,7 +125,7 @@ def address(pod: Pod, context: JobContext) -> Address:
     """
     try:
         settings = annotations.read(pod)
-        drivers = {one.name: driver(one, pod, settings, context.default_driver) for one in pod.spec.containers}
+        drivers = {one.name: driver(one, pod, settings, context.default_driver) for one in pod.spec.every_container}
         return reached_at(pod, settings, drivers, routable=context.routable_allocations)
     except Refused:
         return ""
@@ -162,7 +162,7 @@ def warnings(pod: Pod, settings: Annotations, drivers: Mapping[str, str]) -> tup
 
 
 def _declared(pod: Pod, settings: Annotations) -> Iterator[_Declared]:
-    for container in pod.spec.containers:
+    for container in pod.spec.lasting_containers:
         if not container.ports:
             continue
         setting = settings.setting(annotations.PORTS, container.name)

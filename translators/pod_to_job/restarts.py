@@ -6,8 +6,8 @@ a `Never` Pod that has siblings is parked instead: its one restart lies further 
 """
 
 from translators.errors import Finding, Refused
-from translators.records.jobs import SECOND, Disconnect, RestartPolicy, UpdateStrategy
-from translators.records.pods import PodSpec
+from translators.records.jobs import SECOND, Disconnect, RestartPolicy, TaskLifecycle, UpdateStrategy
+from translators.records.pods import Container, PodSpec
 
 SERVICE = "service"
 BATCH = "batch"
@@ -51,6 +51,27 @@ def restart_policy(spec: PodSpec) -> RestartPolicy:
         return _NOT_AGAIN if len(spec.containers) == 1 else _PARKED
     message = f"{spec.restart_policy!r} is not one of Always, OnFailure and Never"
     raise Refused(Finding("InvalidField", "spec.restartPolicy", message))
+
+
+def restart_policy_of(container: Container, spec: PodSpec) -> RestartPolicy | None:
+    """The restart policy of one task, where it is not that of all.
+
+    An init container that may not run again ends its Pod when it fails; a sidecar runs again whatever it ended with.
+    """
+    if all(container is not each for each in spec.init_containers):
+        return None
+    return _NOT_AGAIN if spec.restart_policy == NEVER and not container.is_sidecar else _ENDLESS
+
+
+def lifecycle(container: Container, spec: PodSpec) -> TaskLifecycle | None:
+    """When a container runs, unless it is one of the main ones.
+
+    A client starts these when an init container has ended well, or a sidecar runs (client/allocrunner/tasklifecycle),
+    and stops sidecars when they have ended.
+    """
+    if all(container is not each for each in spec.init_containers):
+        return None
+    return TaskLifecycle(hook="prestart", sidecar=container.is_sidecar)
 
 
 def update(spec: PodSpec) -> UpdateStrategy | None:

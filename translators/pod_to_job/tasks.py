@@ -92,6 +92,8 @@ def task(container: Container, around: Surroundings) -> Made:
         user=_user(setting(annotations.USER, container.name)),
         env={**there.env, **found.env},
         kill_timeout=restarts.kill_timeout(around.pod.spec),
+        restart_policy=restarts.restart_policy_of(container, around.pod.spec),
+        lifecycle=restarts.lifecycle(container, around.pod.spec),
         log_config=LogConfig(disabled=True) if driver == MOCK else LOGS,
         artifacts=downloads,
         templates=_together((*templates, *around.data.private_environment(container.name), *there.templates)),

@@ -148,7 +148,7 @@ def _of_pod(pod: Pod, volume: Volume, file: DownwardFile, default: int) -> File:
         text, live = downward.field(pod, file.field_ref.field_path, where), downward.changes(file.field_ref.field_path)
     elif file.resource_field_ref is not None:
         selector = file.resource_field_ref
-        container = next((one for one in pod.spec.containers if one.name == selector.container_name), None)
+        container = next((one for one in pod.spec.every_container if one.name == selector.container_name), None)
         if container is None:
             raise Refused(Finding("InvalidField", where, f"the Pod has no container {selector.container_name!r}"))
         text = downward.resource(container, selector, where)

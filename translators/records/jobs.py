@@ -150,6 +150,14 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class TaskLifecycle:
+    """When a task runs: before the main tasks, and with `sidecar` on beside them."""
+
+    hook: str
+    sidecar: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class Task:
     """One container of a Pod."""
 
@@ -163,6 +171,7 @@ class Task:
     kill_signal: str = "SIGTERM"
     log_config: LogConfig = field(default_factory=LogConfig)
     restart_policy: RestartPolicy | None = None
+    lifecycle: TaskLifecycle | None = None
     artifacts: tuple[Artifact, ...] = ()
     templates: tuple[Template, ...] = ()
 

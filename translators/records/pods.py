@@ -87,6 +87,11 @@ class Container:
     startup_probe: Probe | None = None
 
     @property
+    def is_sidecar(self) -> bool:
+        """Whether it runs beside the others; only meaningful among the init containers."""
+        return self.restart_policy == "Always"
+
+    @property
     def is_probed(self) -> bool:
         """Whether it has any probe."""
         return (self.liveness_probe or self.readiness_probe or self.startup_probe) is not None
@@ -146,6 +151,23 @@ class PodSpec:
     runtime_class_name: Text = ""
     service_account_name: Text = ""
     enable_service_links: bool = True
+
+    @property
+    def every_container(self) -> tuple[Container, ...]:
+        """Init containers and containers: whatever becomes a task."""
+        return (*self.init_containers, *self.containers) if self.init_containers else self.containers
+
+    @property
+    def lasting_containers(self) -> tuple[Container, ...]:
+        """What runs for as long as the Pod does: its containers, and its sidecars beside them."""
+        if not self.init_containers:
+            return self.containers
+        return (*(each for each in self.init_containers if each.is_sidecar), *self.containers)
+
+    def path_of(self, container: str) -> str:
+        """Where a container stands, as the Events about it say."""
+        kind = "initContainers" if any(each.name == container for each in self.init_containers) else "containers"
+        return f"spec.{kind}{{{container}}}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)

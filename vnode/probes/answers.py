@@ -33,13 +33,12 @@ class Judged:
     event: EventNote | None = None
 
 
-def judge(kind: ProbeKind, answer: Answer, container: str) -> Judged:
-    """Weigh an answer as a kubelet does (pkg/kubelet/prober/prober.go probe), but for one that nobody gave.
+def judge(kind: ProbeKind, answer: Answer, path: str) -> Judged:
+    """Weigh an answer about the container at `path` as a kubelet does (pkg/kubelet/prober/prober.go probe).
 
-    A kubelet stands on the machine of its Pods; we may be cut off from one that is well. That costs a Pod its
-    readiness, for others do not reach it either, but never its life.
+    But for one that nobody gave: a kubelet stands on the machine of its Pods; we may be cut off from one that is well.
+    That costs a Pod its readiness, for others do not reach it either, but never its life.
     """
-    path = f"spec.containers{{{container}}}"
     outcome, text = answer.outcome, answer.text
     if outcome is Outcome.FAILURE and answer.unheard and kind is not ProbeKind.READINESS:
         outcome, text = Outcome.UNKNOWN, f"{text}; the way there may be cut, so the container is left alone"

@@ -103,14 +103,14 @@ class Prober:
     def wake(self, uid: PodUid) -> None:
         """Something about this Pod changed."""
         pod = self._view.pods.get(uid)
-        if pod is None or not any(container.is_probed for container in pod.spec.containers):
+        if pod is None or not any(container.is_probed for container in pod.spec.lasting_containers):
             self._watched.pop(uid, None)
             return
         up = {} if pod.status.phase in _TERMINAL else runs_up(pod, self._view.jobs.allocations(uid))
         before = self._watched.get(uid, {})
         now = {
             container.name: self._follow(pod, container, up[container.name], before.get(container.name))
-            for container in pod.spec.containers
+            for container in pod.spec.lasting_containers
             if container.is_probed and container.name in up
         }
         if now:
@@ -136,7 +136,8 @@ class Prober:
         if before is not None and before.trial.run == str(run):
             return before
         now = self._clock()
-        held = next((each for each in pod.status.container_statuses if each.name == container.name), None)
+        statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
+        held = next((each for each in statuses if each.name == container.name), None)
         known = self._known(pod, held, str(run))
         if known is None:
             watched = _Watched(run, begun(str(run), container.probes, now))
@@ -206,7 +207,7 @@ class Prober:
         watched, pod = self._still(key), self._view.pods.get(key.uid)
         if watched is None or pod is None:
             return
-        judged = judge(key.kind, answer, key.container)
+        judged = judge(key.kind, answer, pod.spec.path_of(key.container))
         if judged.event is not None:
             self._events.record(pod, judged.event)
         before, watched.trial = watched.trial, watched.trial.after(key.kind, success=judged.success)
@@ -241,7 +242,7 @@ def _period(watched: _Watched, kind: ProbeKind) -> float:
 
 
 def _container(pod: Pod | None, name: str) -> Container | None:
-    containers = pod.spec.containers if pod is not None else ()
+    containers = pod.spec.lasting_containers if pod is not None else ()
     return next((each for each in containers if each.name == name), None)
 
 

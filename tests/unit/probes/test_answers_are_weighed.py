@@ -26,7 +26,7 @@ L, R, S = ProbeKind.LIVENESS, ProbeKind.READINESS, ProbeKind.STARTUP
 def test_an_answer_counts_and_is_told_as_by_a_kubelet(
     kind: ProbeKind, answer: Answer, *, success: bool | None, event: tuple[str, str] | None
 ) -> None:
-    judged = judge(kind, answer, "app")
+    judged = judge(kind, answer, "spec.containers{app}")
     assert judged.success is success
     expected = event and EventNote("Warning", *event, field_path="spec.containers{app}")
     assert judged.event == expected
@@ -34,7 +34,8 @@ def test_an_answer_counts_and_is_told_as_by_a_kubelet(
 
 @pytest.mark.parametrize(("kind", "success"), [(R, False), (L, None), (S, None)])
 def test_silence_costs_a_container_its_readiness_and_never_its_life(kind: ProbeKind, *, success: bool | None) -> None:
-    judged = judge(kind, Answer(Outcome.FAILURE, "dial tcp 10.0.0.1:80: i/o timeout", unheard=True), "app")
+    silence = Answer(Outcome.FAILURE, "dial tcp 10.0.0.1:80: i/o timeout", unheard=True)
+    judged = judge(kind, silence, "spec.containers{app}")
     assert judged.success is success
     assert judged.event is not None
     assert "i/o timeout" in judged.event.message

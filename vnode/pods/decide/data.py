@@ -130,4 +130,4 @@ def _awaits_data(observation: Observation) -> bool:
 
 
 def _tasks(pod: Pod) -> tuple[str, ...]:
-    return tuple(container.name for container in pod.spec.containers)
+    return tuple(container.name for container in pod.spec.every_container)

@@ -33,7 +33,7 @@ def ending(look: Look) -> Ending | None:
     known = observation.memory.ending
     actions: list[Action] = []
     deadlines: dict[str, datetime | None] = {}
-    for container in pod.spec.containers:
+    for container in pod.spec.lasting_containers:
         health, run = observation.health.get(container.name), up.get(container.name)
         if health is None or health.failed is None or run is None or health.run != str(run):
             continue
@@ -64,4 +64,4 @@ def _grace(pod: Pod, container: Container, failed: ProbeKind) -> timedelta:
 def _killing(pod: Pod, container: Container, failed: ProbeKind) -> EventNote:
     then = "" if pod.spec.restart_policy == "Never" else ", will be restarted"
     message = f"Container {container.name} failed {failed.lower()} probe{then}"
-    return EventNote("Normal", "Killing", message, f"spec.containers{{{container.name}}}")
+    return EventNote("Normal", "Killing", message, pod.spec.path_of(container.name))

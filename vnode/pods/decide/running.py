@@ -234,7 +234,7 @@ def _measures(observation: Observation, pod: Pod) -> tuple[Action, ...]:
     allocation = observation.allocations[-1]
     if not any(state.restarts for state in allocation.task_states.values()):
         return ()
-    names = {container.name for container in pod.spec.containers}
+    names = {container.name for container in pod.spec.every_container}
     return tuple(
         MeasureLogs(AllocationId(allocation.id), task, state.restarts)
         for task, state in allocation.task_states.items()
@@ -252,7 +252,7 @@ def _is_measured(observation: Observation, allocation: str, task: str, run: int)
 
 def _everything_has_started(observation: Observation, pod: Pod) -> bool:
     tasks = observation.allocations[-1].task_states if observation.allocations else {}
-    return len(tasks) >= len(pod.spec.containers) and all(state.was_started for state in tasks.values())
+    return len(tasks) >= len(pod.spec.every_container) and all(state.was_started for state in tasks.values())
 
 
 RULES = (

@@ -16,7 +16,8 @@ from vnode.view.observation import Observation
 
 def was_started(pod: Pod) -> bool:
     """Whether the API's status shows that a container of this Pod ever ran."""
-    return any(container.container_id for container in pod.status.container_statuses)
+    statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
+    return any(container.container_id for container in statuses)
 
 
 def _refuse_again(look: Look) -> Decision | None:

@@ -110,9 +110,9 @@ def _killing_events(pod: Pod) -> tuple[EventNote, ...]:
             type="Normal",
             reason="Killing",
             message=f"Stopping container {container.name}",
-            field_path=f"spec.containers{{{container.name}}}",
+            field_path=pod.spec.path_of(container.name),
         )
-        for container in pod.status.container_statuses
+        for container in (*pod.status.init_container_statuses, *pod.status.container_statuses)
         if container.state.running is not None
     )
 

@@ -254,6 +254,7 @@ class TestInitContainers:
         never_ran = task("dead", event("Sibling Task Failed"), event("Killing"))
         status = pod_status(pod("Never", init=self.INIT), facts(allocation("failed", setup=FAILED, web=never_ran)), NOW)
         assert (status.phase, shown(status, "setup")) == ("Failed", "Error:3")
+        assert shown(status) == "PodInitializing"
 
     def test_that_stay_let_the_pod_end_without_them(self) -> None:
         sidecar = (Container(name="proxy", image="proxy:1", restart_policy="Always"),)

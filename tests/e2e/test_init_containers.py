@@ -1,0 +1,70 @@
+"""Init containers and sidecars: before the others, again when they fail, and beside them, as by a kubelet."""
+
+from tests.e2e.manifests import Manifest, container, pod
+from tests.e2e.namespace import LATER, Namespace, condition, phase, terminated
+
+_SHARED: Manifest = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+_VOLUMES = [{"name": "work", "emptyDir": {}}]
+
+
+def _init(found: Manifest) -> Manifest:
+    """The status of the only init container, once there is one."""
+    return dict(next(iter(found["status"].get("initContainerStatuses", ())), {"state": {}}))
+
+
+def test_an_init_container_hands_its_work_over(scene: Namespace) -> None:
+    setup = container("sleep 2; echo made > /work/it", name="setup", **_SHARED)
+    web = container("cat /work/it; exec sleep 3600", **_SHARED)
+    own: Manifest = {"initContainers": [setup], "volumes": _VOLUMES, "terminationGracePeriodSeconds": 1}
+    scene.create(pod("handed", web, driver="docker", **own))
+    found = scene.wait("handed", "to initialize", lambda found: "running" in _init(found)["state"], within=LATER)
+    assert phase(found) == "Pending"
+    assert condition(found, "Initialized")["reason"] == "ContainersNotInitialized"
+    assert found["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "PodInitializing"
+    found = scene.wait_ready("handed", within=LATER)
+    assert (_init(found)["ready"], _init(found)["state"]["terminated"]["reason"]) == (True, "Completed")
+    assert condition(found, "Initialized")["status"] == "True"
+    assert scene.logs("handed") == "made\n"
+    started = [each["involvedObject"]["fieldPath"] for each in scene.events("handed", "Started")]
+    assert sorted(started) == ["spec.containers{main}", "spec.initContainers{setup}"]
+
+
+def test_an_init_container_that_fails_ends_a_pod_that_runs_once(scene: Namespace) -> None:
+    fails = container("echo no; exit 3", name="setup")
+    scene.create(pod("unready", "echo never", restart="Never", initContainers=[fails]))
+    found = scene.wait_phase("unready", "Succeeded", "Failed", within=LATER)
+    assert phase(found) == "Failed"
+    assert _init(found)["state"]["terminated"]["exitCode"] == 3
+    assert found["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "PodInitializing"
+    assert scene.logs("unready", "--container=setup") == "no\n"
+
+
+def test_an_init_container_that_fails_is_tried_again(scene: Namespace) -> None:
+    script = "test -e $NOMAD_TASK_DIR/tried && exit 0; touch $NOMAD_TASK_DIR/tried; exit 3"
+    scene.create(pod("patient", "echo over", restart="OnFailure", initContainers=[container(script, name="setup")]))
+    found = scene.wait(
+        "patient", "to back off", lambda found: _init(found)["state"].get("waiting", {}).get("reason"), within=LATER
+    )
+    found = scene.wait_phase("patient", "Succeeded", "Failed", within=LATER)
+    assert phase(found) == "Succeeded"
+    assert _init(found)["restartCount"] == 1
+    assert terminated(found)["exitCode"] == 0
+
+
+def test_a_sidecar_runs_beside_and_does_not_keep_the_pod_alive(scene: Namespace) -> None:
+    serves = "mkdir /www; echo hi > /www/x; exec httpd -f -p 8080 -h /www"
+    sidecar = container(serves, name="proxy", restartPolicy="Always")
+    asks = "until wget -qO- http://127.0.0.1:8080/x; do sleep 0.2; done"
+    own: Manifest = {"initContainers": [sidecar], "terminationGracePeriodSeconds": 1}
+    scene.create(pod("beside", container(asks), driver="docker", restart="Never", **own))
+    found = scene.wait_phase("beside", "Succeeded", "Failed", within=LATER)
+    assert phase(found) == "Succeeded"
+    assert "hi" in scene.logs("beside", "--container=main")
+    assert "terminated" in _init(found)["state"]
+
+
+def test_several_are_refused_for_now(scene: Namespace) -> None:
+    both = [container("true", name="one"), container("true", name="two")]
+    scene.create(pod("several", "true", initContainers=both))
+    found = scene.wait_phase("several", "Failed")
+    assert "only one is supported yet" in found["status"]["message"]

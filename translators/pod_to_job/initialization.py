@@ -1,0 +1,47 @@
+"""Init containers: tasks that a client runs before the main ones.
+
+Nomad starts all tasks of one hook at once (client/allocrunner/tasklifecycle), so the order among several init
+containers would not be kept; one of them needs none.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from translators.errors import Finding, Refused
+from translators.records.pods import Pod
+
+_WRITTEN, _TRUE = "spec.containers[{}]", "spec.initContainers[{}]"
+
+
+def check(pod: Pod) -> None:
+    """See whether a Pod's init containers can be run in order.
+
+    Raises:
+        Refused: where they cannot.
+    """
+    if len(pod.spec.init_containers) > 1:
+        message = "only one is supported yet, for Nomad starts several at once; let one run the programs in order"
+        raise Refused(Finding("PodFeatureUnsupported", "spec.initContainers", message))
+    for container in pod.spec.init_containers:
+        if container.startup_probe is not None:
+            message = "Nomad starts the containers without waiting for it; remove it"
+            raise Refused(Finding("PodFeatureUnsupported", f"{_WRITTEN.format(container.name)}.startupProbe", message))
+
+
+def placed(pod: Pod, finding: Finding) -> Finding:
+    """A finding about a container, told of the list in which it stands."""
+    for container in pod.spec.init_containers:
+        written = _WRITTEN.format(container.name)
+        if finding.field.startswith(written):
+            field = _TRUE.format(container.name) + finding.field.removeprefix(written)
+            return Finding(finding.reason, field, finding.message)
+    return finding
+
+
+@contextmanager
+def telling(pod: Pod) -> Iterator[None]:
+    """Refusals within the block name the list in which a container stands."""
+    try:
+        yield
+    except Refused as refused:
+        raise Refused(placed(pod, refused.finding)) from None
