@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from translators.policy import DOCKER
+from translators.policy import DOCKER, EXEC, RAW_EXEC
 
 
 class Verdict(StrEnum):
@@ -53,6 +53,29 @@ def _not_ours(prefix: str, notes: Mapping[str, str]) -> tuple[Row, ...]:
 def _refused(prefix: str, notes: Mapping[str, str]) -> tuple[Row, ...]:
     return tuple(Row(f"{prefix}{name}", Verdict.REFUSED, note) for name, note in notes.items())
 
+
+def _says_nothing(value: object) -> bool:
+    """Whether a setting is not set; 0 is a user and a group."""
+    return value is None or value is False or value in ([], {}, "")
+
+
+def _by_docker_only(path: str, note: str, harmless: Callable[[Any], bool] = _says_nothing) -> Row:
+    """A field that docker enforces and other drivers refuse."""
+    return Row(path, Verdict.REFUSED, note if "docker" in note else f"{note}; docker honours it", _BINARIES, harmless)
+
+
+def _by_docker(prefix: str, notes: Mapping[str, str]) -> tuple[Row, ...]:
+    return tuple(_by_docker_only(f"{prefix}{name}", note) for name, note in notes.items())
+
+
+_BINARIES = (EXEC, RAW_EXEC)
+_IDENTITY_NOTES = {
+    "runAsUser": "is not enforced; use the annotation nomad.hashinetes.io/user",
+    "runAsGroup": "is not enforced; use the annotation nomad.hashinetes.io/user",
+    "runAsNonRoot": "is not enforced; the annotation nomad.hashinetes.io/user sets the user",
+    "seccompProfile": "seccomp profiles are not enforced; with docker RuntimeDefault is always on",
+    "appArmorProfile": "AppArmor profiles are not enforced; with docker RuntimeDefault is always on",
+}
 
 SPEC = "spec."
 SPEC_SECURITY = "spec.securityContext."
@@ -125,7 +148,6 @@ ROWS: tuple[Row, ...] = (
         SPEC,
         {
             "activeDeadlineSeconds": "deadlines are not supported yet; let the program end itself",
-            "hostAliases": "/etc/hosts cannot be written yet; use names that resolve",
             "dnsConfig": "Nomad's tasks use the resolver of their host; remove dnsConfig",
             "hostPID": "the host's process IDs cannot be shared; remove it",
             "hostIPC": "the host's IPC cannot be shared; remove it",
@@ -170,21 +192,17 @@ ROWS: tuple[Row, ...] = (
         {
             "seLinuxOptions": "SELinux labels are not enforced",
             "windowsOptions": "only linux is supported",
-            "runAsNonRoot": "is not enforced; the annotation nomad.hashinetes.io/user sets the user",
-            "supplementalGroups": "groups are not enforced",
             "sysctls": "sysctls are not set",
-            "seccompProfile": "seccomp profiles are not enforced",
-            "appArmorProfile": "AppArmor profiles are not enforced",
         },
     ),
-    *(
-        Row(f"{SPEC_SECURITY}{name}", Verdict.REFUSED, note, harmless=_is_one_of(None))
-        for name, note in {
-            "runAsUser": "is not enforced; use the annotation nomad.hashinetes.io/user",
-            "runAsGroup": "is not enforced; use the annotation nomad.hashinetes.io/user",
-            "fsGroup": "the group of volumes is not enforced",
-        }.items()
+    *_by_docker(SPEC_SECURITY, {**_IDENTITY_NOTES, "supplementalGroups": "groups are not enforced"}),
+    Row(
+        "spec.securityContext.fsGroup",
+        Verdict.REFUSED,
+        "the group of volumes is not enforced",
+        harmless=_is_one_of(None),
     ),
+    _by_docker_only("spec.hostAliases", "/etc/hosts is the host's own; use names that resolve"),
     *_not_ours(
         SPEC_SECURITY,
         {
@@ -354,24 +372,20 @@ ROWS: tuple[Row, ...] = (
             "privileged": "privileged containers are not supported",
             "seLinuxOptions": "SELinux labels are not enforced",
             "windowsOptions": "only linux is supported",
-            "runAsNonRoot": "is not enforced; the annotation nomad.hashinetes.io/user sets the user",
-            "readOnlyRootFilesystem": "is not enforced",
-            "seccompProfile": "seccomp profiles are not enforced",
-            "appArmorProfile": "AppArmor profiles are not enforced",
         },
     ),
-    *(
-        Row(f"{CONTAINER_SECURITY}{name}", Verdict.REFUSED, note, harmless=harmless)
-        for name, note, harmless in (
-            ("runAsUser", "is not enforced; use the annotation nomad.hashinetes.io/user", _is_one_of(None)),
-            ("runAsGroup", "is not enforced; use the annotation nomad.hashinetes.io/user", _is_one_of(None)),
-            ("allowPrivilegeEscalation", "is not enforced", _is_not_false),
-            ("procMount", "is not enforced", _is_one_of(None, "", "Default")),
-            (
-                "capabilities",
-                "capabilities are neither added nor dropped",
-                lambda value: not isinstance(value, Mapping) or not any(value.values()),
-            ),
-        )
+    *_by_docker(CONTAINER_SECURITY, _IDENTITY_NOTES),
+    _by_docker_only(f"{CONTAINER_SECURITY}readOnlyRootFilesystem", "is not enforced"),
+    _by_docker_only(f"{CONTAINER_SECURITY}allowPrivilegeEscalation", "is not enforced", _is_not_false),
+    _by_docker_only(
+        f"{CONTAINER_SECURITY}capabilities",
+        "are neither added nor dropped; with docker a client adds what its plugin's allow_caps allows",
+        lambda value: not isinstance(value, Mapping) or not any(value.values()),
+    ),
+    Row(
+        f"{CONTAINER_SECURITY}procMount",
+        Verdict.REFUSED,
+        "is not enforced",
+        harmless=_is_one_of(None, "", "Default"),
     ),
 )

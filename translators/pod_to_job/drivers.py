@@ -5,7 +5,7 @@ data, and a `${…}` in it means these very characters.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,7 +26,7 @@ _PULL_ALWAYS = "Always"
 class Launch:
     """What a container starts, expanded but not yet escaped; `hostname` is empty where none can be set.
 
-    `binds` and `mounts` are docker's.
+    `binds`, `mounts`, `hosts` (`name:address`) and `security` are docker's.
     """
 
     command: tuple[str, ...]
@@ -36,6 +36,8 @@ class Launch:
     hostname: str
     binds: tuple[str, ...] = ()
     mounts: tuple[Mapping[str, Any], ...] = ()
+    hosts: tuple[str, ...] = ()
+    security: Mapping[str, Any] = field(default_factory=dict)
 
 
 def driver(container: Container, pod: Pod, settings: Annotations, default: str) -> str:
@@ -112,24 +114,20 @@ def _docker(container: Container, launch: Launch) -> dict[str, Any]:
     if not container.image:
         message = "the docker driver needs an image"
         raise Refused(Finding("InvalidField", f"spec.containers[{container.name}].image", message))
-    found: dict[str, Any] = {"image": container.image}
-    if launch.command:
-        found["entrypoint"] = list(launch.command)
-    if launch.args:
-        found["args"] = list(launch.args)
-    if launch.work_dir:
-        found["work_dir"] = launch.work_dir
-    if launch.host_network:
-        found["network_mode"] = "host"
-    if launch.hostname:
-        found["hostname"] = launch.hostname
-    if launch.binds:
-        found["volumes"] = list(launch.binds)
-    if launch.mounts:
-        found["mount"] = list(launch.mounts)
-    if container.image_pull_policy == _PULL_ALWAYS:
-        found["force_pull"] = True
-    return found
+    settings: dict[str, Any] = {
+        "image": container.image,
+        "entrypoint": list(launch.command),
+        "args": list(launch.args),
+        "work_dir": launch.work_dir,
+        "network_mode": "host" if launch.host_network else "",
+        "hostname": launch.hostname,
+        "volumes": list(launch.binds),
+        "mount": list(launch.mounts),
+        "extra_hosts": list(launch.hosts),
+        **launch.security,
+        "force_pull": container.image_pull_policy == _PULL_ALWAYS,
+    }
+    return {name: value for name, value in settings.items() if value}
 
 
 def _binary(driver: str, container: Container, launch: Launch) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from translators.pod_to_job.data import Data
 from translators.pod_to_job.drivers import Launch, config, task_config
 from translators.pod_to_job.environment import Environment
 from translators.pod_to_job.mounts import mounted
+from translators.pod_to_job.security import Security, security
 from translators.policy import DOCKER, EXEC, MOCK, RAW_EXEC
 from translators.records.jobs import Artifact, LogConfig, Task, Template
 from translators.records.pods import Container, Pod
@@ -70,6 +71,8 @@ def task(container: Container, around: Surroundings) -> Made:
             "a program may not be named by data of an object or by an address; name it, and pass these as arguments"
         )
         raise Refused(Finding("PodFeatureUnsupported", f"{path}.command", message))
+    named = setting(annotations.USER, container.name)
+    secured = security(container, around.pod, named) if driver == DOCKER else Security(config={})
     launch = Launch(
         command=command or _downloaded(downloads, runs_itself=runs_itself),
         args=tuple(found.expand(text, f"{path}.args") for text in container.args),
@@ -78,6 +81,8 @@ def task(container: Container, around: Surroundings) -> Made:
         hostname=ports.hostname(around.pod) if around.network_mode == ports.OWN and driver == DOCKER else "",
         binds=there.binds,
         mounts=there.mounts,
+        hosts=_hosts(around.pod),
+        security=secured.config,
     )
     templates = found.templates
     if around.pod.spec.restart_policy == restarts.NEVER:
@@ -89,7 +94,7 @@ def task(container: Container, around: Surroundings) -> Made:
         driver=driver,
         config=config(driver, container, launch, written),
         resources=resources.resources(container, around.context, secret_bytes=there.secret_bytes),
-        user=_user(setting(annotations.USER, container.name)),
+        user=_user(named) or secured.user,
         env={**there.env, **found.env},
         kill_timeout=restarts.kill_timeout(around.pod.spec),
         restart_policy=restarts.restart_policy_of(container, around.pod.spec),
@@ -125,6 +130,10 @@ def _together(templates: tuple[Template, ...]) -> tuple[Template, ...]:
 
 def _downloaded(downloads: tuple[Artifact, ...], *, runs_itself: bool) -> tuple[str, ...]:
     return (downloads[0].relative_dest,) if runs_itself and downloads else ()
+
+
+def _hosts(pod: Pod) -> tuple[str, ...]:
+    return tuple(f"{name}:{alias.ip}" for alias in pod.spec.host_aliases for name in alias.hostnames)
 
 
 def _work_dir(container: Container, setting: Setting | None) -> str:

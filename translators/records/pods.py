@@ -64,6 +64,62 @@ class ResourceRequirements:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class Capabilities:
+    """Linux capabilities, with or without `CAP_`; `ALL` stands for all."""
+
+    add: Many[str] = ()
+    drop: Many[str] = ()
+
+
+_NO_CAPABILITIES = Capabilities()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class SecurityProfile:
+    """A profile of seccomp or AppArmor: RuntimeDefault, Unconfined or Localhost."""
+
+    type: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class SecurityContext:
+    """What a container may do, and as whom."""
+
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    run_as_non_root: bool | None = None
+    read_only_root_filesystem: bool | None = None
+    allow_privilege_escalation: bool | None = None
+    capabilities: Capabilities = _NO_CAPABILITIES
+    seccomp_profile: SecurityProfile | None = None
+    app_armor_profile: SecurityProfile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class PodSecurityContext:
+    """What all containers of a Pod may do, and as whom, unless they say otherwise."""
+
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    run_as_non_root: bool | None = None
+    supplemental_groups: Many[int] = ()
+    seccomp_profile: SecurityProfile | None = None
+    app_armor_profile: SecurityProfile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class HostAlias:
+    """Names of an address, for /etc/hosts."""
+
+    ip: str
+    hostnames: Many[str] = ()
+
+
+#: Contexts that say nothing, which those of most Pods are: one record serves them all.
+_NO_SECURITY, _NO_POD_SECURITY = SecurityContext(), PodSecurityContext()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
 class Container:
     """A container of a Pod, which becomes one Nomad task.
 
@@ -85,6 +141,7 @@ class Container:
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
+    security_context: SecurityContext = _NO_SECURITY
 
     @property
     def is_sidecar(self) -> bool:
@@ -151,6 +208,8 @@ class PodSpec:
     runtime_class_name: Text = ""
     service_account_name: Text = ""
     enable_service_links: bool = True
+    security_context: PodSecurityContext = _NO_POD_SECURITY
+    host_aliases: Many[HostAlias] = ()
 
     @property
     def every_container(self) -> tuple[Container, ...]:

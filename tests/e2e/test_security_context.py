@@ -1,0 +1,54 @@
+"""Security contexts, looked at from inside of the task: docker does what they say, or the Pod is refused."""
+
+from tests.e2e.manifests import Manifest, container, pod
+from tests.e2e.namespace import LATER, Namespace
+
+#: What the kernel says of a process, and what it lets it do.
+_LOOKS = """
+id -u; id -g; id -G
+grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status
+touch /here 2>&1
+grep -E 'db.local' /etc/hosts
+exec sleep 3600
+"""
+_RESTRICTED: Manifest = {
+    "runAsNonRoot": True,
+    "readOnlyRootFilesystem": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def test_docker_confines_what_the_restricted_profile_wants_confined(scene: Namespace) -> None:
+    shared: Manifest = {"runAsUser": 1000, "runAsGroup": 2000, "supplementalGroups": [3000]}
+    aliases = [{"ip": "10.9.8.7", "hostnames": ["db.local"]}]
+    confined = container(_LOOKS, securityContext=_RESTRICTED)
+    beside = container("id -u; exec sleep 3600", name="beside", securityContext={"runAsUser": 1001})
+    own: Manifest = {"securityContext": shared, "hostAliases": aliases, "terminationGracePeriodSeconds": 1}
+    scene.create(pod("confined", confined, beside, driver="docker", **own))
+    scene.wait_ready("confined", within=LATER)
+    said = scene.logs("confined", "--container=main").replace("\t", " ").splitlines()
+    assert said[:3] == ["1000", "2000", "2000 3000"]
+    assert "CapEff: 0000000000000000" in said
+    assert "NoNewPrivs: 1" in said
+    assert "Seccomp: 2" in said
+    assert any("Read-only file system" in line for line in said)
+    assert any(line.split() == ["10.9.8.7", "db.local"] for line in said)
+    assert scene.logs("confined", "--container=beside").split() == ["1001"]
+
+
+def test_capabilities_that_are_added_are_there(scene: Namespace) -> None:
+    own = {"capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}}
+    looks = "grep CapEff /proc/self/status; exec sleep 3600"
+    scene.create(
+        pod("chowner", container(looks, securityContext=own), driver="docker", terminationGracePeriodSeconds=1)
+    )
+    scene.wait_ready("chowner", within=LATER)
+    assert scene.logs("chowner").split() == ["CapEff:", "0000000000000001"]
+
+
+def test_root_is_refused_where_it_is_forbidden(scene: Namespace) -> None:
+    scene.create(pod("unknown", container("id", securityContext={"runAsNonRoot": True}), driver="docker"))
+    found = scene.wait_phase("unknown", "Failed")
+    assert "set runAsUser to a number other than 0" in found["status"]["message"]
