@@ -146,7 +146,8 @@ class TestEachDriver:
         with _USUAL.beside(pods, "exec", *options, name, "--", "sh", "-c", script) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"here\n"
-            assert _running(seconds)
+            # Both of them: a shell goes on before the program that it started has begun.
+            wait_until("the command", lambda: len(_running(seconds)) == 2, within=SOON)
         wait_until("the command to be gone", lambda: not _running(seconds), within=SOON)
 
     def test_nothing_is_left_when_a_terminal_is_closed(self, pods: Namespace, name: str) -> None:

@@ -17,7 +17,7 @@ from vnode.kubelet.directory import PodDirectory
 from vnode.kubelet.lifeline import ClientGone
 from vnode.kubelet.upgrade import UpgradeRefused
 from vnode.nomad.exec_frames import OutputStream
-from vnode.nomad.task_commands import TaskPlace
+from vnode.nomad.task_place import TaskPlace
 from vnode.streaming.commands import Exited, Failed, Outcome
 
 _log = structlog.get_logger(__name__)

@@ -10,18 +10,21 @@ Seen on Nomad 1.11.3, and why each line below is there:
 - exec: a program that does not exist blocks every later exec in that task (the executor keeps a lock while it waits
   for a stdin that nobody reads yet). A shell answers 127 instead.
 - raw_exec, exec: output is lost when the command ends right after its stdin, or before it. The script outlives both.
-- all: when the client goes, the command runs on. A second exec, `ending`, finds the attendant by its token and kills
-  everything below it.
+- all: when the client goes, the command runs on. A second exec, `ending`, finds attendants by their tokens and kills
+  everything below them.
 
 Both scripts use nothing but a POSIX shell's builtins, for an image may hold nothing else.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 SHELL = "/bin/sh"
+
+#: A byte that is rare in output comes first.
+_PREFIX = "~vnode-"
 
 #: Bytes that may come before the output begins: what a runtime says when there is no shell.
 _LONGEST_PREAMBLE = 64 * 1024
@@ -50,13 +53,14 @@ _ATTEND = (
 )
 _TERMINAL = ': "${TERM:=xterm}"; export TERM; '
 
-# The token stands there in two halves, or this script would find itself. Processes are `pid:parent`; a name in
+# A token stands there in two halves, or this script would find itself. Processes are `pid:parent`; a name in
 # /proc/<pid>/stat may hold anything, so what counts begins behind its last parenthesis.
 _END = (
-    "t={half}; t=$t{other}; v=; a=; for s in /proc/[0-9]*/stat; do "
+    "k='{halves}'; v=; a=; for s in /proc/[0-9]*/stat; do "
     'p=${{s#/proc/}}; p=${{p%/stat}}; l=; {{ read -r l <"$s"; }} 2>/dev/null; set -f; set -- ${{l##*) }}; set +f; '
     'a="$a $p:$2"; c=; {{ read -r c <"/proc/$p/cmdline"; }} 2>/dev/null; '
-    'case "$c" in *"$t"*) v="$v $p";; esac; done; '
+    'case "$c" in *{prefix}*) for t in $k; do '
+    'case "$c" in *"${{t%:*}}${{t#*:}}"*) v="$v $p";; esac; done;; esac; done; '
     'w=$v; n=; while [ "$v" != "$n" ]; do n=$v; for x in $a; do p=${{x%:*}}; '
     'case " $v " in *" ${{x#*:}} "*) case " $v " in *" $p "*) ;; *) v="$v $p";; esac;; esac; done; done; '
     "{which}kill -9 $v"
@@ -74,8 +78,8 @@ class Attendant:
 
     @property
     def mark(self) -> str:
-        """What every mark begins with; a byte that is rare in output comes first."""
-        return f"~vnode-{self.token}"
+        """What every mark begins with."""
+        return f"{_PREFIX}{self.token}"
 
     def command(self, command: Sequence[str], *, stdin: bool, tty: bool, stay: Stay) -> list[str]:
         """The command as it is given to Nomad. Without `stdin` it reads nothing, and the script reads instead."""
@@ -88,17 +92,18 @@ class Attendant:
         )
         return [SHELL, "-c", script, "sh", *command]
 
-    def ending(self, *, whole: bool) -> list[str]:
-        """A command that kills all that the attendant has started, in the same task; `whole` kills it as well."""
-        middle = len(self.mark) // 2
-        half, other = f"'{self.mark[:middle]}'", f"'{self.mark[middle:]}'"
-        script = _END.format(half=half, other=other, which=_WHOLE if whole else _BELOW)
-        return [SHELL, "-c", script]
-
     @property
     def dismissal(self) -> bytes:
         """What an attendant that stays until told wants to read; a terminal may hold half a line already."""
         return f"\n{self.mark}\n".encode()
+
+
+def ending(attendants: Iterable[Attendant], *, whole: bool) -> list[str]:
+    """A command that kills all that attendants of one task have started, in that task; `whole` kills them as well."""
+    middle = len(_PREFIX) + 16
+    halves = " ".join(f"{each.mark[:middle]}:{each.mark[middle:]}" for each in attendants)
+    script = _END.format(halves=halves, prefix=f"'{_PREFIX}'", which=_WHOLE if whole else _BELOW)
+    return [SHELL, "-c", script]
 
 
 class MarkedOutput:

@@ -5,11 +5,9 @@ user went away is killed. Both happen in a task of their own, for the user may h
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import structlog
 
@@ -18,16 +16,18 @@ from vnode.nomad import exec_frames
 from vnode.nomad.attendant import SHELL, Attendant, Stay
 from vnode.nomad.budget import StreamBudget
 from vnode.nomad.client import NomadClient
+from vnode.nomad.endings import Endings
 from vnode.nomad.exec_frames import Exited, FrameError
 from vnode.nomad.exec_session import ExecSession
+from vnode.nomad.task_place import TaskPlace
 from vnode.nomad.transport import Transport
 
 #: Seconds until a command begins; the task and its files are there already.
 _BEGIN = 30.0
 #: Seconds at the end of a session: for all of it, for one that had hardly begun, for what leaves by itself, for a kill.
-_SETTLING, _BEGIN_STILL, _LEAVING, _KILLING = 10.0, 5.0, 2.0, 5.0
-#: Connections for killing, beside those of the sessions: Nomad allows one address a hundred.
-_KILLINGS = 8
+_SETTLING, _BEGIN_STILL, _LEAVING, _KILLING = 90.0, 5.0, 2.0, 30.0
+#: Seconds for all that still settle when we end ourselves.
+_PARTING = 10.0
 #: What a container runtime answers when a program cannot be started.
 _NOT_STARTED = frozenset({126, 127})
 
@@ -35,15 +35,6 @@ _NOT_STARTED = frozenset({126, 127})
 _CHROOT = "exec"
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TaskPlace:
-    """A task of an allocation, and the driver that runs it."""
-
-    allocation: str
-    task: str
-    driver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +78,7 @@ class TaskCommands:
         self._client = NomadClient(transport)
         self._tasks = tasks
         self._tokens = tokens
-        self._killings = asyncio.Semaphore(_KILLINGS)
+        self._endings = Endings(tasks, self._run)
         self._held: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -117,7 +108,9 @@ class TaskCommands:
     async def settle(self) -> None:
         """Wait, for seconds at most, until nothing is left of the commands whose blocks have ended."""
         if self._held:
-            await asyncio.wait(tuple(self._held), timeout=_SETTLING)
+            _, late = await asyncio.wait(tuple(self._held), timeout=_PARTING)
+            for holding in late:
+                holding.cancel()
 
     async def _has_shell(self, order: _Order) -> bool:
         """Whether an attendant can be tried. Raises Rejected for what would block the task's executor for good."""
@@ -158,9 +151,8 @@ class TaskCommands:
         """Keep the connection until the user has left and the command is gone."""
         try:
             with self._streams.stream():
-                async with self._transport.websocket(
-                    *_request(order.place, order.whole_command, tty=order.tty)
-                ) as socket:
+                request = order.place.request(order.whole_command, tty=order.tty)
+                async with self._transport.websocket(*request) as socket:
                     session = ExecSession(socket, order.attendant, tty=order.tty)
                     async with asyncio.TaskGroup() as tasks:
                         running = [tasks.create_task(session.run()), tasks.create_task(session.keep_alive())]
@@ -198,25 +190,26 @@ class TaskCommands:
         """Kill what runs, let the attendant go when it has seen that end, and kill it where it does not go."""
         await _at_most(_BEGIN_STILL, session.begun)
         if session.code is None and not session.closed.is_set():
-            await self._kill(order.place, attendant.ending(whole=False))
+            await self._endings.end(order.place, attendant, whole=False)
             await _at_most(_LEAVING, session.ended)
         if session.code is not None and not session.closed.is_set():
             await self._dismiss(session, order, attendant)
             await _at_most(_LEAVING, session.closed)
         if not session.closed.is_set():
-            await self._kill(order.place, attendant.ending(whole=True))
+            await self._endings.end(order.place, attendant, whole=True)
 
     async def _dismiss(self, session: ExecSession, order: _Order, attendant: Attendant) -> None:
         if order.stay is Stay.UNTIL_ENDED:
-            await self._kill(order.place, attendant.ending(whole=False))
+            await self._endings.end(order.place, attendant, whole=False)
         elif order.tty:
             await session.write_stdin(attendant.dismissal)
         else:
             await session.close_stdin()
 
-    async def _kill(self, place: TaskPlace, ending: Sequence[str]) -> None:
-        request = _request(place, ending, tty=False)
-        async with asyncio.timeout(_KILLING), self._killings, self._transport.websocket(*request) as socket:
+    async def _run(self, place: TaskPlace, command: Sequence[str]) -> None:
+        """Run a command to its end, beside the sessions."""
+        request = place.request(command, tty=False)
+        async with asyncio.timeout(_KILLING), self._transport.websocket(*request) as socket:
             await socket.send(exec_frames.CLOSE_STDIN)
             while (text := await socket.receive()) is not None:
                 if any(isinstance(event, Exited) for event in exec_frames.decode(text)):
@@ -248,8 +241,3 @@ async def _at_most(seconds: float, event: asyncio.Event) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-
-
-def _request(place: TaskPlace, command: Sequence[str], *, tty: bool) -> tuple[str, dict[str, str]]:
-    query = {"task": place.task, "tty": "true" if tty else "false", "command": json.dumps(command)}
-    return f"/v1/client/allocation/{quote(place.allocation)}/exec", query

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from vnode.errors import Conflict, NotFound, PeerError
 from vnode.nomad.exec_session import ExecSession
-from vnode.nomad.task_commands import TaskPlace
+from vnode.nomad.task_place import TaskPlace
 from vnode.probes.answers import Answer, Outcome
 
 #: What is kept of the output: pkg/probe/exec.

@@ -10,7 +10,7 @@ from translators.pod_to_job.probes import command_of, port_of
 from translators.port_addresses import Endpoint, Placement, port_addresses
 from translators.records.pods import Container, Pod, PodUid
 from translators.records.probes import HttpGetAction, Probe
-from vnode.nomad.task_commands import TaskPlace
+from vnode.nomad.task_place import TaskPlace
 from vnode.probes import commands
 from vnode.probes.answers import Answer, Outcome
 

@@ -47,7 +47,7 @@ from vnode.kubelet.server import KubeletServer, serve
 from vnode.kubelet.stats.handlers import Statistics
 from vnode.kubelet.stats.measurements import Measurements
 from vnode.kubelet.tls import TlsSource
-from vnode.nomad.task_commands import TaskPlace
+from vnode.nomad.task_place import TaskPlace
 from vnode.nomad.usage import AllocationUsage, ClientUsage, CpuUsage, MemoryUsage, ResourceUsage, TaskUsage
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

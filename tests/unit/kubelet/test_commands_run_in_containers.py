@@ -26,7 +26,7 @@ from vnode.kubelet.lifeline import ClientGone
 from vnode.kubelet.log_options import Stream
 from vnode.kubelet.log_slots import LogSlots
 from vnode.nomad.exec_frames import OutputStream
-from vnode.nomad.task_commands import TaskPlace
+from vnode.nomad.task_place import TaskPlace
 from vnode.streaming.commands import Exited, Failed, Outcome, TerminalSize
 
 _ALL = "input=1&output=1&error=1"

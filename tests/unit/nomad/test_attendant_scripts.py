@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vnode.nomad.attendant import SHELL, Attendant, MarkedOutput, Stay
+from vnode.nomad.attendant import SHELL, Attendant, MarkedOutput, Stay, ending
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the scripts look into /proc")
 
@@ -54,7 +54,7 @@ def _attended(
 
 
 def _kill(shell: tuple[str, ...], attendant: Attendant, *, whole: bool) -> None:
-    subprocess.run(_in(shell, attendant.ending(whole=whole)), check=False, timeout=10, capture_output=True)  # noqa: S603
+    subprocess.run(_in(shell, ending([attendant], whole=whole)), check=False, timeout=10, capture_output=True)  # noqa: S603
 
 
 def _outcome(
@@ -143,6 +143,28 @@ def test_all_below_it_is_killed_and_nothing_else(shell: tuple[str, ...], attenda
         process.stdin.close()
         assert process.wait(10) == 128 + signal.SIGKILL
         assert spared.poll() is None
+
+
+def test_several_are_ended_at_once_and_nobody_else(shell: tuple[str, ...], attendant: Attendant) -> None:
+    bystander, other = (Attendant(f"{place}{attendant.token[1:]}") for place in "ab")
+    with (
+        _attended(shell, bystander, "sleep", "97535") as spared,
+        _attended(shell, attendant, "sleep", "97536") as first,
+        _attended(shell, other, "sleep", "97537") as second,
+    ):
+        below = [pid for process in (first, second) for pid in _below(process.pid)]
+        subprocess.run(_in(shell, ending([attendant, other], whole=True)), check=False, timeout=10)  # noqa: S603
+        assert (first.wait(10), second.wait(10)) == (-signal.SIGKILL, -signal.SIGKILL)
+        while any(map(_runs, below)):
+            time.sleep(0.01)
+        assert spared.poll() is None
+
+
+def _below(pid: int) -> list[int]:
+    """What runs below a process, once there is something."""
+    while not (found := _descendants(pid)):
+        time.sleep(0.01)
+    return found
 
 
 def test_an_attendant_that_does_not_go_is_killed(shell: tuple[str, ...], attendant: Attendant) -> None:

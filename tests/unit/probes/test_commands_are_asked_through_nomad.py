@@ -8,7 +8,7 @@ import pytest
 
 from vnode.errors import Conflict, Denied, NotFound, PeerError, Unavailable
 from vnode.nomad.exec_session import ExecSession
-from vnode.nomad.task_commands import TaskPlace
+from vnode.nomad.task_place import TaskPlace
 from vnode.probes.answers import Answer, Outcome
 from vnode.probes.commands import run
 

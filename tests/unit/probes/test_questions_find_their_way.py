@@ -18,7 +18,7 @@ from translators.records.allocations import (
 from translators.records.probes import HttpGetAction, ProbeKind
 from vnode.errors import Unavailable
 from vnode.nomad.exec_session import ExecSession
-from vnode.nomad.task_commands import TaskPlace
+from vnode.nomad.task_place import TaskPlace
 from vnode.probes.answers import Answer, Outcome
 from vnode.probes.questions import Question, Questions
 
