@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from tests.e2e.bed import binaries, kubectls
+from tests.e2e.bed import real_node as real_nodes
 from tests.e2e.bed.bed import PROFILES, Bed, Profile
 from tests.e2e.bed.errors import BedError
 
@@ -39,7 +40,8 @@ def build() -> None:
     "--directory", type=click.Path(path_type=Path), help="An empty or new directory; default: a temporary one."
 )
 @click.option("--vnode/--no-vnode", default=False, help="Run vnode as well.")
-def up(profile: Profile, directory: Path | None, *, vnode: bool) -> None:
+@click.option("--real-node/--no-real-node", default=False, help="Run a Node with a kubelet as well, called real.")
+def up(profile: Profile, directory: Path | None, *, vnode: bool, real_node: bool) -> None:
     """Run a bed until SIGINT or SIGTERM; prints exports for kubectl, nomad and docker."""
     for number in (signal.SIGINT, signal.SIGTERM):
         # Also while starting: an exception unwinds what has been started so far.
@@ -56,6 +58,8 @@ def up(profile: Profile, directory: Path | None, *, vnode: bool) -> None:
             exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in bed.vnode_environment().items())
             arguments = [*bed.vnode_arguments(), *bed.serving_arguments()]
             click.echo(f"# {exports} vnode run {shlex.join(arguments)}")
+        if real_node:
+            click.echo(f"# A kubelet runs; its log: {stack.enter_context(real_nodes.real_node(bed)).kubelet.log}")
         click.echo("# Ctrl-C ends it.")
         sys.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):

@@ -39,14 +39,14 @@ class Tool:
     version: tuple[str, ...] = ("--version",)
 
 
-def _kubernetes(name: str) -> Tool:
+def _kubernetes(name: str, module: str = "kubernetes") -> Tool:
     pin = "k8s.io/kubernetes"
-    version = pinned("kubernetes", pin)
+    version = pinned(module, pin)
     major, minor, _ = version.removeprefix("v").split(".")
     # Without it the server says v0.0.0-master, which kubectl cannot parse.
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     flags = " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())
-    return Tool(name, "kubernetes", f"{pin}/cmd/{name}", pin, ("-ldflags", flags))
+    return Tool(name, module, f"{pin}/cmd/{name}", pin, ("-ldflags", flags))
 
 
 def _cni(package: str) -> Tool:
@@ -80,6 +80,8 @@ TOOLS = (
     ),
     *CNI_PLUGINS,
     *(_kubernetes(name) for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")),
+    # A module of its own: adding to the control plane's would have everybody build that anew.
+    _kubernetes("kubelet", "kubelet"),
     Tool(
         "metrics-server",
         "metrics-server",

@@ -45,6 +45,17 @@ def client_bridge(slot: Slot, client: int) -> str:
     return slot.device(f"b{client}")
 
 
+def real_node_bridge(slot: Slot) -> str:
+    """The name of the bridge of a Node with a kubelet, which its CNI plugin makes."""
+    return slot.device("r")
+
+
+def remove_real_node(slot: Slot) -> None:
+    """Remove the bridge of a Node with a kubelet."""
+    if (bridge := real_node_bridge(slot)) in _devices():
+        run("ip", "link", "delete", bridge)
+
+
 def remove_all(slot: Slot) -> None:
     """Remove every device and every iptables rule of this slot."""
     ours = slot.device("")

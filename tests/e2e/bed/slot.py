@@ -118,6 +118,11 @@ class Slot:
         """Gateway and width of docker's own bridge."""
         return f"{self.network[256 * 2 + 1]}/24"
 
+    @property
+    def real_node_subnet(self) -> str:
+        """The subnet of the Pods of a Node with a kubelet."""
+        return f"{self.network[256 * (16 + MAX_CLIENTS)]}/24"
+
     def device(self, role: str) -> str:
         """The name of a network device; 15 characters are the kernel's limit."""
         return f"hashi{self.number}{role}"

@@ -28,7 +28,8 @@ def sweep(directory: Path, slot: Slot) -> None:
     end(directory)
     network.remove_all(slot)
     _remove_dead_sockets()
-    for data in (directory / "docker", *(directory / "nomad").glob("*/data"), directory / "etcd"):
+    containers = directory.glob("*/containerd")
+    for data in (directory / "docker", *(directory / "nomad").glob("*/data"), directory / "etcd", *containers):
         shutil.rmtree(data, ignore_errors=True)
 
 
@@ -41,8 +42,9 @@ def end(directory: Path) -> None:
 
 
 def workloads(directory: Path) -> set[str]:
-    """The ids of all allocations and containers in a bed, or of the allocations of one machine in it."""
-    places = ("data/alloc/*", "nomad/*/data/alloc/*", "docker/data/containers/*")
+    """The ids of all allocations and containers in a bed, or of those of one machine in it."""
+    tasks = "containerd/state/io.containerd.runtime.v2.task/k8s.io/*"
+    places = ("data/alloc/*", "nomad/*/data/alloc/*", "docker/data/containers/*", tasks, f"*/{tasks}")
     return {path.name for place in places for path in directory.glob(place)}
 
 
