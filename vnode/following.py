@@ -7,6 +7,7 @@ is complete. Until then no decision is taken about the Pods of that namespace.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import count
 from typing import Protocol
 
 import structlog
@@ -28,6 +29,8 @@ _log = structlog.get_logger(__name__)
 
 #: Seconds between two complete lists: the only way to see what Nomad collected without an event.
 RESYNC = 600.0
+#: Seconds after the list that a stream begins with: it was had in troubled times, and may have lacked something.
+SECOND_LOOK = 60.0
 _ALL_CLIENTS = "all"
 #: Requests for single records during a list.
 _AT_ONCE = 8
@@ -170,6 +173,7 @@ class NamespaceSink:
         self.namespace = namespace
         self.synced = False
         self.problem = ""
+        self.looked_again = False
         self._client = client
         self._variables = variables
         self._view = view
@@ -178,6 +182,7 @@ class NamespaceSink:
 
     async def resync(self) -> None:
         """List jobs and allocations; addresses of bridge networks are in single reads only."""
+        self.looked_again = False
         since = self._view.jobs.mark()
         jobs = await self._client.jobs(self.namespace)
         allocations = await self._client.allocations(self.namespace, prefix="")
@@ -267,12 +272,18 @@ class Following:
             task.cancel()
 
     async def resync_slowly(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """List every namespace now and then, for what was collected without an event."""
-        while True:
-            await sleep(RESYNC)
+        """List every namespace once more soon after its stream began, and then now and then.
+
+        A job that a list lacked and that has no Pod is missed by nobody; what was collected has no event.
+        """
+        for look in count(1):
+            await sleep(SECOND_LOOK)
             for sink in tuple(self._sinks.values()):
+                if sink.looked_again and look % (RESYNC // SECOND_LOOK):
+                    continue
                 try:
                     await sink.resync()
+                    sink.looked_again = True
                 except PeerError as error:
                     _log.info("a slow resync failed", namespace=sink.namespace, error=str(error))
 

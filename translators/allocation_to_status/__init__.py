@@ -6,6 +6,7 @@ change is worth, and `outcome` what has become of the Pod, for whoever decides w
 """
 
 from translators.allocation_to_status.conditions import disruption
+from translators.allocation_to_status.endings import change_of_the_job
 from translators.allocation_to_status.events import EventNote, pod_events
 from translators.allocation_to_status.facts import Facts
 from translators.allocation_to_status.judgement import Judgement, judge
@@ -22,6 +23,7 @@ __all__ = [
     "Judgement",
     "Outcome",
     "Stage",
+    "change_of_the_job",
     "disruption",
     "failed_status",
     "final_status",

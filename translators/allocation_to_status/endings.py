@@ -1,16 +1,22 @@
 """Ends that come from outside: somebody stopped the job, another job took its place, a drain."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from translators import container_id
 from translators.allocation_to_status.conditions import NODE_LOST
+from translators.allocation_to_status.events import WARNING, EventNote
 from translators.allocation_to_status.runs import LOCATION_LOST
 from translators.allocation_to_status.situation import Situation, restarts
 from translators.records.allocations import Allocation
-from translators.records.pods import ContainerStatus
+from translators.records.pods import ContainerStatus, PodStatus
 
 # Texts of nomad/scheduler/structs: StatusAllocUpdating, StatusAllocLost.
 _UPDATED = "alloc is being updated due to job update"
 _LOST = "alloc is lost since its node is down"
+
+NOMAD_JOB_CHANGED = "NomadJobChanged"
+_CHANGED = "Its Nomad job was registered anew, and not by Kubernetes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ def _ended_by(current: Allocation) -> Ending:
     client = current.node_name or current.node_id
     if current.desired_description == _LOST:
         return Ending(NODE_LOST, f"Nomad lost its client {client}, and a Pod that runs once is not started again")
+    if was_changed(current):
+        return Ending(NOMAD_JOB_CHANGED, f"{_CHANGED}, and a Pod that runs once is not started again")
     if current.desired_transition.migrate:
         return Ending("NodeDrained", f"The Nomad client {client} was drained and the Pod is not moved")
     return Ending("NomadJobStopped", f"The Nomad job {current.job_id} was stopped, and not by Kubernetes")
@@ -49,17 +57,37 @@ def is_replaced(situation: Situation) -> bool:
     """Whether Nomad stopped the current allocation to place another one for it.
 
     A drain moves services only: a batch job, which is what a Pod becomes that may end, is not placed again. In the
-    place of a lost allocation Nomad puts another one, which a Pod that runs once does not let start.
+    place of a lost allocation, or of one whose job was changed, Nomad puts another one, which a Pod that runs once does
+    not let start.
     """
     current = situation.current
     if current is None or current.desired_status != "stop":
         return False
     policy = situation.pod.spec.restart_policy
-    if current.desired_description == _UPDATED:
-        return True
-    if current.desired_description == _LOST:
+    if was_changed(current) or current.desired_description == _LOST:
         return policy != "Never"
     return _migrates(current) and policy == "Always"
+
+
+def was_changed(allocation: Allocation) -> bool:
+    """Whether Nomad ended it because somebody registered its job anew, and otherwise than it was."""
+    return allocation.desired_status == "stop" and allocation.desired_description == _UPDATED
+
+
+def change_of_the_job(held: PodStatus, desired: PodStatus, allocations: Iterable[Allocation]) -> EventNote | None:
+    """Tell, when a status leaves an allocation behind, that what takes its place may not be what the Pod says."""
+    left = _named(held) - _named(desired)
+    if not any(was_changed(each) and each.id in left for each in allocations):
+        return None
+    return EventNote(
+        WARNING, NOMAD_JOB_CHANGED, f"{_CHANGED}: what runs may not be what the Pod says; delete it for that"
+    )
+
+
+def _named(status: PodStatus) -> set[str]:
+    """The allocations of which a status tells."""
+    found = (container_id.parse(each.container_id) for each in status.container_statuses)
+    return {each.allocation for each in found if each is not None}
 
 
 def _migrates(allocation: Allocation) -> bool:

@@ -12,6 +12,7 @@ The variable stands at the path of the task group, which the group's tasks may r
 from collections.abc import Container
 
 from translators.errors import Finding, Refused
+from translators.records.allocations import Allocation, TaskState
 from translators.records.jobs import JobId, Template
 from translators.records.pods import PodUid
 
@@ -52,6 +53,30 @@ def template(job: JobId) -> Template:
         "{{ end }}{{ end }}"
     )
     return Template(embedded_tmpl=text, dest_path=_DESTINATION, once=True)
+
+
+def missed_since(allocation: Allocation, job: JobId) -> int:
+    """When, in nanoseconds of its client's clock, a task that runs began to wait for its permit; 0 where none does.
+
+    An agent that was restarted finds its tasks again and repeats what comes before a start, the permit's template too.
+    Until that is through it does not notice that they end. A task that it did not find again, or that waits for a
+    restart, is pending: with one of these nothing may be permitted, for the permit is one for all
+    (nomad client/allocrunner/taskrunner/task_runner.go: Run, Restore).
+    """
+    tasks = allocation.task_states.values()
+    if any(task.state == "pending" for task in tasks):
+        return 0
+    return max((_missed_since(task, path(job)) for task in tasks if task.state == "running"), default=0)
+
+
+def _missed_since(task: TaskState, permit: str) -> int:
+    since = 0
+    for event in task.events:
+        if event.type == "Started":
+            since = 0
+        elif event.type == "Template" and permit in event.display_message:
+            since = event.time
+    return since
 
 
 def check_environment(names: Container[str], container: str) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 from aiohttp import web
 
-from vnode.errors import Denied, NotFound, PeerError, Unavailable
+from vnode.errors import Denied, NotFound, PeerError
 from vnode.kubelet.directory import LogSource, LogSources, PodDirectory
 from vnode.kubelet.log_options import BadLogOptions, LogOptions, parse_log_options
 from vnode.kubelet.log_reader import LogReader
@@ -15,6 +15,10 @@ from vnode.kubelet.log_target import NoLogs, find_run, quote
 from vnode.nomad.errors import TooManyStreams
 
 _log = structlog.get_logger(__name__)
+
+#: Of refusals the API server hands on the text of 400, 404 and 500 only; of others, such as 429 and 503, it makes a
+#: sentence of its own (apiserver pkg/registry/generic/rest/response_checker.go).
+_TOLD = 500
 
 
 class ContainerLogs:
@@ -42,12 +46,12 @@ class ContainerLogs:
         except (BadLogOptions, NoLogs) as error:
             return web.Response(status=error.status, text=str(error))
         except (TooManyLogs, TooManyStreams) as error:
-            return web.Response(status=429, text=str(error))
+            return web.Response(status=_TOLD, text=str(error))
         except Denied as error:
             text = f"{error} (reading logs needs the capability read-fs of vnode's Nomad token)"
-            return web.Response(status=500, text=text)
+            return web.Response(status=_TOLD, text=text)
         except PeerError as error:
-            return web.Response(status=503 if isinstance(error, Unavailable) else 500, text=str(error))
+            return web.Response(status=_TOLD, text=str(error))
 
     def _open(self, request: web.Request, options: LogOptions) -> LogSource:
         place = request.match_info

@@ -1,3 +1,5 @@
+import asyncio
+import itertools
 from typing import Any, cast
 
 import pytest
@@ -17,8 +19,9 @@ from translators.records.allocations import (
 from translators.records.jobs import JobStub
 from translators.records.pods import PodUid
 from vnode.errors import Denied, NotFound, Unavailable
-from vnode.following import ClientsSink, Link, NamespaceSink, namespaces_in_use
+from vnode.following import SECOND_LOOK, ClientsSink, Following, Link, NamespaceSink, Streams, namespaces_in_use
 from vnode.nomad.client import NomadClient
+from vnode.nomad.event_stream import EventStream
 from vnode.nomad.variables import NomadVariables
 from vnode.view.neighbours import NeighbourStore, Use
 from vnode.view.view import View
@@ -32,6 +35,7 @@ class FakeNomad:
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.listed = 0
 
     @property
     def client(self) -> NomadClient:
@@ -46,6 +50,7 @@ class FakeNomad:
         return list(self.answers.get("paths", []))
 
     async def jobs(self, namespace: str) -> list[JobStub]:
+        self.listed += 1
         found = self.answers.get("jobs", [])
         return list(found[namespace] if isinstance(found, dict) else found)
 
@@ -101,6 +106,39 @@ async def test_a_list_replaces_what_is_known_of_the_namespace() -> None:
     assert seen.observation(U1).job is not None
     assert [each.id for each in seen.observation(U1).allocations] == ["a1"]
     assert seen.observation(PodUid("gone")).job is None
+
+
+class Streamless:
+    """Of event streams only that they do nothing."""
+
+    def __call__(self, *_: object) -> EventStream:
+        return cast("EventStream", self)
+
+    async def run(self) -> None:
+        """End at once."""
+
+
+async def test_a_job_without_a_pod_that_the_first_list_lacked_is_found_by_a_second_look() -> None:
+    nomad, seen, minutes = FakeNomad(jobs=[]), view(), itertools.count(1)
+    looks: list[int] = []
+
+    async def sleep(seconds: float) -> None:
+        minute = next(minutes)
+        if nomad.listed > len(looks):
+            looks.append(minute - 1)
+        if minute > 21:
+            raise asyncio.CancelledError
+        assert seconds == SECOND_LOOK
+        nomad.answers["jobs"] = [stub("u1")]
+
+    async with asyncio.TaskGroup() as tasks:
+        following = Following(cast("Streams", Streamless()), tasks, lambda _: sink(nomad, seen))
+        await following.follow("default").resync()
+        looks.append(0)
+        with pytest.raises(asyncio.CancelledError):
+            await following.resync_slowly(sleep)
+    assert seen.observation(U1).job is not None
+    assert looks == [0, 1, 10, 20]
 
 
 async def test_the_address_of_a_bridge_is_read_once_and_not_again() -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.pods.observations import (
     NOW,
     RUNNING,
+    UID,
     allocation,
     circumstances,
     job,
@@ -19,6 +20,7 @@ from tests.unit.pods.observations import (
 )
 from tests.unit.translators.material import VAULT, material, token
 from translators.material import SECRET, Material, ObjectKey, Token
+from translators.records.allocations import Allocation, TaskEvent
 from translators.records.pods import Pod
 from translators.support import decode_pod
 from vnode.pods import actions
@@ -215,3 +217,40 @@ def test_a_change_that_does_not_fit_is_told_and_not_delivered() -> None:
     assert about_data(decision) == []
     reasons = [action.event.reason for action in decision.actions if isinstance(action, actions.Note)]
     assert reasons[-1] == "DataTooLarge"
+
+
+MISSING = TaskEvent(type="Template", time=7, display_message=f"Missing: nomad.var.block(nomad/jobs/vk-{UID}@d.g)")
+DELIVERED = Memory(delivered=KNOWN.stamp, recalled=True)
+
+
+@pytest.mark.parametrize(
+    "allocations",
+    [
+        (allocation("running", events=(started(), MISSING)),),
+        (allocation("pending", state="pending", restarts=1, events=(started(), terminated(1), MISSING)),),
+        (
+            allocation("complete", state="dead", events=(started(), terminated(1)), desired="stop"),
+            replace(allocation("pending", state="pending", events=(MISSING,)), id="a2", create_index=20),
+        ),
+    ],
+    ids=["its agent was restarted", "it is restarted", "it moves"],
+)
+def test_data_that_somebody_removed_is_written_again_when_nomad_waits_for_it(
+    allocations: tuple[Allocation, ...],
+) -> None:
+    subject = of_secret(status=RUNNING)
+    seen = observation(subject, job=with_data(subject), allocations=allocations, material=KNOWN, memory=DELIVERED)
+    note, remembered, deliver = decided(seen).actions[-3:]
+    assert isinstance(note, actions.Note)
+    assert note.event.reason == "NomadVariableMissing"
+    assert isinstance(deliver, actions.Deliver)
+    assert isinstance(remembered, actions.Remember)
+    known = replace(DELIVERED, **remembered.changes)
+    assert about_data(decided(replace(seen, memory=known))) == []
+
+
+def test_a_container_that_waits_for_its_first_data_is_no_news() -> None:
+    subject = of_secret()
+    first = allocation("pending", state="pending", events=(MISSING,))
+    seen = observation(subject, job=with_data(subject), allocations=(first,), material=KNOWN, memory=DELIVERED)
+    assert about_data(decided(seen)) == []

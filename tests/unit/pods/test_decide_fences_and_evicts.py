@@ -16,7 +16,7 @@ from tests.unit.pods.observations import (
     started,
     terminated,
 )
-from translators.records.allocations import Allocation, DesiredTransition
+from translators.records.allocations import Allocation, DesiredTransition, TaskEvent, TaskState
 from vnode.pods.actions import DeletePod, EvictPod, Forbid, Note, PatchStatus, Permit, Purge, Remember, Stop
 from vnode.pods.decide import decide
 from vnode.view.observation import Memory, Observation, Removal
@@ -87,6 +87,81 @@ def test_the_permit_leaves_with_the_pod_and_with_the_job() -> None:
     assert kinds(orphan)[:2] == [Forbid, Purge]
     failed = pod(policy="Never", status={"phase": "Failed"})
     assert kinds(observation(failed, job=job(failed), allocations=(over,), **PERMIT)) == [Forbid]
+
+
+MISSES = TaskEvent(
+    type="Template", time=7, display_message="Missing: nomad.var.block(nomad/jobs/vk-0000-1/pod@default)"
+)
+FOUND_AGAIN = allocation("running", events=(started(), event("Received"), MISSES))
+
+
+def test_what_runs_is_permitted_once_more_when_the_agent_of_its_client_was_restarted() -> None:
+    decision = decide(submitted(FOUND_AGAIN, status=RUNNING), circumstances(), NOW)
+    remembered, permit = decision.actions
+    assert isinstance(remembered, Remember)
+    assert permit == Permit("default", "vk-0000-1", "a1")  # type: ignore[arg-type]
+    given = Memory(**remembered.changes)
+    permitted = submitted(FOUND_AGAIN, status=RUNNING, memory=given, **PERMIT)
+    waits = decide(permitted, circumstances(), NOW)
+    assert not {Permit, Forbid} & {type(action) for action in waits.actions}
+    assert waits.wake_at is not None
+    assert Forbid in [type(action) for action in decide(permitted, circumstances(), waits.wake_at).actions]
+    withdrawn = replace(given, permitted_in="")
+    assert Permit not in kinds(submitted(FOUND_AGAIN, status=RUNNING, memory=withdrawn), 60)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        replace(FOUND_AGAIN, client_status="unknown"),
+        replace(FOUND_AGAIN, desired_status="stop"),
+        allocation("running", events=(MISSES, started())),
+        allocation("pending", state="pending", events=(started(), event("Failed Restoring Task"), MISSES)),
+        replace(
+            FOUND_AGAIN,
+            task_states={
+                **FOUND_AGAIN.task_states,
+                "parked": TaskState(state="pending", events=(terminated(3), MISSES)),
+            },
+        ),
+    ],
+    ids=["lost", "told to stop", "before its start", "not found again", "one of two waits for a restart"],
+)
+def test_what_might_start_again_is_not_permitted(seen: Allocation) -> None:
+    assert Permit not in kinds(submitted(seen, status=RUNNING))
+
+
+def test_while_it_is_permitted_once_more_an_end_is_told_and_ends_the_permit() -> None:
+    over = allocation("complete", state="dead", events=(started(), MISSES, terminated(0)))
+    memory = Memory(permitted_in="default", missed_permit=7, permitted_again=NOW)
+    assert Forbid in kinds(submitted(over, status=RUNNING, memory=memory, **PERMIT))
+
+
+CHANGED = replace(
+    allocation("complete", state="dead", events=(started(), event("Killing"), terminated(143)), desired="stop"),
+    desired_description="alloc is being updated due to job update",
+)
+
+
+def test_a_job_that_somebody_registered_anew_is_said_once_when_its_next_allocation_is_shown() -> None:
+    now = replace(LIVE, id="a2", create_index=20)
+    (patch, *notes) = decide(submitted(CHANGED, now, policy="Always", status=RUNNING), circumstances(), NOW).actions
+    assert isinstance(patch, PatchStatus)
+    assert [note.event.reason for note in notes if isinstance(note, Note)] == ["NomadJobChanged"]
+    shown = {**RUNNING, **patch.body["status"], "hostIPs": [{"ip": "10.0.0.1"}], "podIPs": [{"ip": "10.0.0.1"}]}
+    again = decide(submitted(CHANGED, now, policy="Always", status=shown), circumstances(), NOW).actions
+    assert not [note for note in again if isinstance(note, Note) and note.event.reason == "NomadJobChanged"]
+
+
+def test_a_pod_that_runs_once_fails_when_somebody_registered_its_job_anew() -> None:
+    actions = decide(submitted(CHANGED, ELSEWHERE, status=RUNNING), circumstances(), NOW).actions
+    assert [type(action) for action in actions] == [Stop]
+    stopped = submitted(CHANGED, replace(ELSEWHERE, client_status="complete", desired_status="stop"), status=RUNNING)
+    ended = replace(stopped, job=replace(stopped.job, stopped=True, resolved=True))  # type: ignore[type-var]
+    (patch, *notes) = decide(ended, circumstances(), NOW).actions
+    assert isinstance(patch, PatchStatus)
+    assert (patch.body["status"]["phase"], patch.body["status"]["reason"]) == ("Failed", "NomadJobChanged")
+    assert [note.event.reason for note in notes if isinstance(note, Note)] == ["NomadJobChanged"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from translators.allocation_to_status import EventNote
 from translators.errors import Hindrance, Refused, Waiting
 from translators.identity import job_id, number_of_variables
 from translators.pod_to_job import Translation, data_items
+from translators.records.allocations import TaskState
 from translators.records.pods import Pod
 from vnode.pods.actions import (
     Action,
@@ -30,6 +31,8 @@ from vnode.pods.decide.circumstances import Circumstances
 from vnode.pods.decide.look import Look
 from vnode.view.objects import jitter
 from vnode.view.observation import JobFacts, Observation
+
+_MISSING = "Its data was removed from Nomad, and not by Kubernetes; it is written again, for Nomad waits for it"
 
 
 def submit(observation: Observation, pod: Pod, translation: Translation) -> tuple[Action, ...]:
@@ -52,8 +55,51 @@ def beside(look: Look, decision: Decision) -> Decision:
         # Before the end is told.
         return replace(decision, actions=(*withdrawal(observation), *decision.actions))
     # Behind what is told: a peer that fails here must not keep the status back.
-    kept = _keep(observation, look.pod, look.job, look.circumstances, look.now)
+    kept = _restore(observation, look.pod, look.job, look.circumstances) or _keep(
+        observation, look.pod, look.job, look.circumstances, look.now
+    )
     return replace(decision, actions=(*decision.actions, *kept)) if kept else decision
+
+
+def _restore(observation: Observation, pod: Pod, job: JobFacts, circumstances: Circumstances) -> tuple[Action, ...]:
+    """Write what somebody removed; as it is now, which is what a kubelet starts a container with, too."""
+    layout = Layout(job.namespace, job.id, _tasks(pod), job.identity.variables)
+    missed = _missed_since(observation, layout)
+    if job.stopped or missed in {0, observation.memory.missed_data}:
+        return ()
+    try:
+        items = data_items(pod, circumstances.job, observation.material)
+        variables.pack(items, layout.job, layout.tasks, layout.count)
+    except (Waiting, Refused, ValueError):
+        return ()
+    told = Note(EventNote("Warning", "NomadVariableMissing", _MISSING, ""))
+    return (told, Remember({"missed_data": missed}), Deliver(layout, items, observation.material.stamp, fresh=False))
+
+
+def _missed_since(observation: Observation, layout: Layout) -> int:
+    """When, in nanoseconds of its client's clock, a task began to wait for data that had been there; 0 where none does.
+
+    So does one that moves elsewhere, and one that runs on while its client's agent is restarted, whose end is not
+    noticed before. One that waits for the first time may have waited for us.
+    """
+    paths = [f"({path}@" for path in variables.paths(layout.job, layout.tasks, layout.count)]
+    waiting = (
+        _waits_since(state, paths)
+        for allocation in observation.allocations[-1:]
+        for state in allocation.task_states.values()
+        if state.was_started or len(observation.allocations) > 1
+    )
+    return max(waiting, default=0)
+
+
+def _waits_since(state: TaskState, paths: list[str]) -> int:
+    since = 0
+    for event in state.events:
+        if event.type == "Started":
+            since = 0
+        elif event.type == "Template" and any(path in event.display_message for path in paths):
+            since = event.time
+    return since
 
 
 def _keep(

@@ -1,12 +1,13 @@
 """A Pod with a job: its status follows the allocation, and what came to nothing is tried again."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from translators import container_id
 from translators.allocation_to_status import (
     EventNote,
     Stage,
+    change_of_the_job,
     disruption,
     failed_status,
     pod_events,
@@ -14,6 +15,7 @@ from translators.allocation_to_status import (
 )
 from translators.errors import Finding, Refused, Waiting
 from translators.pod_to_job import translate
+from translators.pod_to_job.permit import missed_since
 from translators.records.allocations import AllocationId
 from translators.records.pods import Pod, PodStatus
 from translators.tolerations import bears_a_lost_client
@@ -40,6 +42,8 @@ from vnode.pods.decide.refusal import refuse
 from vnode.pods.decide.submission import was_started
 from vnode.view.observation import Observation
 
+#: For how long tasks that run are permitted once more after their client's agent was restarted.
+_FOUND_AGAIN = timedelta(seconds=15)
 _STOPPED = Finding(
     "NomadJobStopped",
     "",
@@ -70,24 +74,34 @@ def _forbid_further_starts(look: Look) -> Decision | None:
     if not observation.may_be_permitted or look.pod.spec.restart_policy != "Never":
         # At this path of any other Pod lies a part of its data.
         return None
-    if not (look.job.stopped or observation.is_over or _everything_has_started(observation, look.pod)):
+    over = look.job.stopped or observation.is_over
+    if not (over or _everything_has_started(observation, look.pod)):
         return None
     published = _publish(look)
+    permitted = observation.memory.permitted_again
+    if not over and permitted is not None and look.now < permitted + _FOUND_AGAIN:
+        return Decision("it goes on", published.actions, permitted + _FOUND_AGAIN)
     return Decision("nothing of it is started again", (*published.actions, *forbid(observation)), look.now)
 
 
 def _let_the_first_start(look: Look) -> Decision | None:
     """Permit the start of a Pod that runs once, to its first allocation only."""
-    observation, pod = look.observation, look.pod
-    if pod.spec.restart_policy != "Never" or observation.permit or look.job.stopped or was_started(pod):
+    observation, job = look.observation, look.job
+    if look.pod.spec.restart_policy != "Never" or observation.permit or job.stopped:
         return None
-    if len(observation.allocations) != 1 or look.outcome.stage is not Stage.STARTING:
+    if len(observation.allocations) != 1 or observation.allocations[0].desired_status != "run":
         return None
     first = observation.allocations[0]
-    if first.client_status != "pending" or first.desired_status != "run":
+    permit = Permit(job.namespace, job.id, AllocationId(first.id))
+    if first.client_status == "running":
+        missed = missed_since(first, job.id)
+        if missed in {0, observation.memory.missed_permit}:
+            return None
+        sent = Remember({"permitted_in": job.namespace, "missed_permit": missed, "permitted_again": look.now})
+        return Decision("it was found again and goes on", (sent, permit), look.now)
+    if was_started(look.pod) or look.outcome.stage is not Stage.STARTING or first.client_status != "pending":
         return None
-    sent = Remember({"permitted_in": look.job.namespace})
-    return Decision("it may start", (sent, Permit(look.job.namespace, look.job.id, AllocationId(first.id))), look.now)
+    return Decision("it may start", (Remember({"permitted_in": job.namespace}), permit), look.now)
 
 
 def _keep_from_being_placed_again(look: Look) -> Decision | None:
@@ -197,7 +211,8 @@ def _publish(look: Look) -> Decision:
     if settles_at is not None and settles_at > look.now:
         return Decision("waits a moment for the placement", wake_at=settles_at)
     events = tuple(Note(event) for event in pod_events(pod, desired))
-    return Decision(why, (PatchStatus(body), *events, *measures))
+    changed = change_of_the_job(pod.status, desired, observation.allocations)
+    return Decision(why, (PatchStatus(body), *events, *(() if changed is None else (Note(changed),)), *measures))
 
 
 def _repeated_failures(observation: Observation, pod: Pod, desired: PodStatus) -> tuple[Action, ...]:
