@@ -16,6 +16,8 @@ from tests.e2e.manifests import Manifest
 SOON = 60.0
 #: Deadline of a wait that includes restarts, whose pauses are Nomad's.
 LATER = 100.0
+#: Deadline of what becomes empty, which may hold hundreds.
+_EMPTY = 180.0
 
 _BINDING = REPOSITORY / "deploy" / "components" / "workloads" / "rolebinding.yaml"
 _FOLDERS = {"v1": "/api/v1", "apps/v1": "/apis/apps/v1", "batch/v1": "/apis/batch/v1"}
@@ -55,9 +57,10 @@ class Namespace:
         for path in _CONTROLLERS:
             folder = path.format(f"namespaces/{self.name}")
             self.bed.control_plane.api(folder, "DELETE", {"propagationPolicy": "Background"})
-        self.bed.control_plane.api(self._pods, "DELETE", {"gracePeriodSeconds": 1})
-        wait_until(f"the Pods of {self.name} to leave", self._is_without_pods, within=SOON)
-        self.wait_until_nomad_is_empty()
+        # Of hundreds this takes a busy API server longer than an answer may take.
+        wait_until(f"the Pods of {self.name} to be deleted", self._delete_all, within=_EMPTY)
+        wait_until(f"the Pods of {self.name} to leave", self._is_without_pods, within=_EMPTY)
+        self.wait_until_nomad_is_empty(within=_EMPTY)
 
     def kubectl(
         self, *arguments: str, version: str | None = None, stdin: str | None = None, check: bool = True
@@ -171,6 +174,9 @@ class Namespace:
     @property
     def _pods(self) -> str:
         return f"/api/v1/namespaces/{self.name}/pods"
+
+    def _delete_all(self) -> Any:
+        return self.bed.control_plane.api(self._pods, "DELETE", {"gracePeriodSeconds": 1})
 
     def _is_without_pods(self) -> bool:
         # A controller may have created one more after the first deletion.

@@ -96,19 +96,18 @@ def test_raw_exec_inherits_nothing_of_the_developer(bed: Bed, monkeypatch: pytes
 
 
 def test_clients_come_and_go(bed: Bed) -> None:
-    client = bed.nomad.add_client("edge")
-    client.wait_ready()
-    sleeper = _task("main", "raw_exec", command="/bin/sleep", args=["601"])
-    only_here = [{"LTarget": "${node.unique.name}", "RTarget": client.name, "Operand": "="}]
-    with _job(bed, "sleeper", [sleeper], pool="edge", constraints=only_here) as job:
-        client.kill()
-        client.start()
-        client.wait_ready()
-        assert bed.nomad.api(f"/v1/allocation/{job['ID']}")["ClientStatus"] == "running"
-        client.drain(-1)
-        wait_until("the drain", lambda: not client.node["Drain"], within=30)
-        client.undrain()
-        client.remove()
+    with bed.nomad.joined("edge") as client:
+        sleeper = _task("main", "raw_exec", command="/bin/sleep", args=["601"])
+        only_here = [{"LTarget": "${node.unique.name}", "RTarget": client.name, "Operand": "="}]
+        with _job(bed, "sleeper", [sleeper], pool="edge", constraints=only_here) as job:
+            client.kill()
+            client.start()
+            client.wait_ready()
+            assert bed.nomad.api(f"/v1/allocation/{job['ID']}")["ClientStatus"] == "running"
+            client.drain(-1)
+            wait_until("the drain", lambda: not client.node["Drain"], within=30)
+            client.undrain()
+            client.remove()
     assert client.name not in {node["Name"] for node in bed.nomad.api("/v1/nodes")}
     assert client.address not in run("ip", "address")
 

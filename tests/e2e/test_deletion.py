@@ -13,8 +13,8 @@ from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.conftest import Namespaces
-from tests.e2e.manifests import BUSYBOX, container, pod, settings
-from tests.e2e.namespace import SOON, Namespace, phase, terminated, waiting
+from tests.e2e.manifests import BUSYBOX, container, pod, settings, stateful_set
+from tests.e2e.namespace import LATER, SOON, Namespace, phase, terminated, waiting
 
 _WATCH_SECONDS = 100
 #: What a deletion may take beyond the end of the processes; the one bound on time that is promised.
@@ -104,13 +104,20 @@ def test_a_forced_deletion_leaves_nothing_in_nomad(namespace: Namespace, script:
     namespace.wait_until_nomad_is_empty()
 
 
-def test_a_successor_of_the_same_name_runs_never_beside_one_that_was_forced(namespace: Namespace, places: Path) -> None:
-    beat = places / "beat"
-    namespace.create(pod("one", f"trap '' TERM; while true; do date +%s.%N >{beat}; sleep 0.05; done"))
-    wait_until("the first beat", beat.exists, within=SOON)
-    namespace.kubectl("delete", "pod", "one", "--grace-period=0", "--force")
-    namespace.create(pod("one", f"a=$(cat {beat}); sleep 0.5; test $a = $(cat {beat})", restart="Never"))
-    assert phase(namespace.wait_phase("one", "Succeeded", "Failed")) == "Succeeded"
+def test_a_stateful_sets_pod_runs_never_beside_one_of_its_name_that_was_forced(
+    namespace: Namespace, places: Path
+) -> None:
+    """Its task ignores SIGTERM, so it runs on for its grace period when its object is gone."""
+    alone = f"exec 9>>{places}/lock; flock -n 9 || echo two >>{places}/overlaps"
+    namespace.create(stateful_set("one", f"{alone}; {_IGNORES}", 1, terminationGracePeriodSeconds=4))
+    wait_until("the Pod of the StatefulSet", lambda: namespace.holds("one-0"), within=SOON)
+    _wait_until_it_traps(namespace, "one-0")
+    first = namespace.pod("one-0")
+    namespace.kubectl("delete", "pod", "one-0", "--grace-period=0", "--force")
+    namespace.wait_event("one-0", "WaitingForPredecessor", first["metadata"]["uid"])
+    wait_until("the next Pod of the StatefulSet", lambda: namespace.holds("one-0"), within=SOON)
+    assert namespace.wait_ready("one-0", within=LATER)["metadata"]["uid"] != first["metadata"]["uid"]
+    assert not (places / "overlaps").exists()
 
 
 def test_a_successor_waits_for_one_that_nobody_can_end(bed: Bed, namespace: Namespace) -> None:
@@ -126,8 +133,8 @@ def test_a_successor_waits_for_one_that_nobody_can_end(bed: Bed, namespace: Name
         assert phase(namespace.pod("one")) == "Pending"
     finally:
         client.start()
+        client.wait_ready()
     namespace.wait_phase("one", "Succeeded")
-    client.wait_ready()
 
 
 _PENDING = {

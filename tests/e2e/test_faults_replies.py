@@ -10,7 +10,7 @@ from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.conftest import Namespaces
 from tests.e2e.manifests import Manifest, pod
-from tests.e2e.namespace import SOON, Namespace, container_status, phase
+from tests.e2e.namespace import LATER, SOON, Namespace, container_status, phase
 from tests.faults.faults import Cut, Extended, Fault, Garbled, Truncated
 from tests.faults.plan import NONSENSE, Plan, calm, kubernetes_refusal, nomad_refusal
 from tests.faults.routes import Kind, Peer, Route
@@ -21,6 +21,9 @@ _RUNS = "echo ran; exec sleep 3600"
 _IGNORES = "trap '' TERM; echo ran; while true; do sleep 0.1; done"
 #: Longer than what vnode takes for a line of either API.
 _HUGE = b'{"type":"ADDED","padding":"' + b"x" * (70 * 2**20)
+#: Streams included.
+_FEW_CONNECTIONS = 8
+_MANY = 20
 _MOST_MEMORY_KIB = 400 * 1024
 
 pytestmark = pytest.mark.timeout(200, func_only=True)
@@ -192,6 +195,23 @@ def test_a_line_without_end_is_refused_within_bounds(at: Trial, namespace: Names
     assert at.vnode.peak_memory < _MOST_MEMORY_KIB
     namespace.create(_own("main"))
     namespace.wait_ready("main")
+
+
+def test_servers_that_take_few_connections_delay_and_lose_nothing(at: Trial, namespace: Namespace) -> None:
+    """More is refused with 429, as by http_max_conns_per_client and by the API server's flow control."""
+    director = at.between.director
+    names = [f"many-{number}" for number in range(_MANY)]
+    director.begin(calm, cap=_FEW_CONNECTIONS)
+    namespace.create(*(_own(name, terminationGracePeriodSeconds=1) for name in names))
+    for name in names:
+        namespace.wait_ready(name, within=LATER)
+    for name in names:
+        namespace.delete(name)
+    for name in names:
+        namespace.wait_gone(name, within=LATER)
+    namespace.wait_until_nomad_is_empty()
+    print(f"{director.refused} requests were refused for want of connections")
+    assert director.refused > 0
 
 
 def test_fields_that_nobody_knows_change_nothing(at: Trial, namespace: Namespace) -> None:

@@ -1,5 +1,6 @@
 """Clients that are lost, come back, are drained or taken away: nothing runs twice, and every Pod says what is known."""
 
+import hashlib
 import http.server
 import json
 import threading
@@ -11,16 +12,20 @@ import pytest
 
 from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.nomad import Client
+from tests.e2e.bed.nomad_configuration import CLIENT_MEMORY_MB
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.conftest import Namespaces
-from tests.e2e.manifests import Manifest, deployment, pod, settings
+from tests.e2e.manifests import Manifest, container, deployment, pod, settings
 from tests.e2e.namespace import LATER, SOON, Namespace, condition, container_status, is_ready, phase, terminated
 
 _UNREACHABLE = "node.kubernetes.io/unreachable"
 _PROVIDER = {"key": "virtual-kubelet.io/provider", "operator": "Exists"}
 _IMPATIENT = {"key": _UNREACHABLE, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 3}
 _RUNS = "exec sleep 3600"
+_MUCH_MIB = CLIENT_MEMORY_MB * 2 // 5
+_DOWNLOAD = b"ok\n"
+_SUM_OF_THE_DOWNLOAD = hashlib.sha256(_DOWNLOAD).hexdigest()
 
 pytestmark = pytest.mark.timeout(240, func_only=True)
 
@@ -33,6 +38,20 @@ def ran(tmp_path: Path) -> Path:
 
 def _once(name: str, ran: Path, gate: Path) -> str:
     return f"echo run >>{ran}/{name}; until test -e {gate}; do sleep 0.1; done"
+
+
+def _robbed(gate: Path) -> str:
+    """Greets, ends when the gate is opened, and greets for ever when it runs again."""
+    return f"echo $GREETING; test -e {gate} && exec sleep 3600; until test -e {gate}; do sleep 0.1; done; exit 3"
+
+
+def _fails(name: str, ran: Path) -> str:
+    return f"echo run >>{ran}/{name}; exit 3"
+
+
+def _alone(script: str, ran: Path) -> str:
+    """Tell when somebody else runs it at the same time."""
+    return f"exec 9>>{ran}/lock; flock -n 9 || echo two >>{ran}/overlaps; {script}"
 
 
 def _runs(ran: Path, name: str) -> int:
@@ -50,9 +69,9 @@ def _held_download(bed: Bed) -> Iterator[tuple[str, threading.Event, threading.E
             asked.set()
             go.wait(120)
             self.send_response(200)
-            self.send_header("Content-Length", "3")
+            self.send_header("Content-Length", str(len(_DOWNLOAD)))
             self.end_headers()
-            self.wfile.write(b"ok\n")
+            self.wfile.write(_DOWNLOAD)
 
         def do_HEAD(self) -> None:
             self.send_response(200)
@@ -76,54 +95,85 @@ def test_a_client_that_is_lost_and_comes_back(bed: Bed, namespace: Namespace, ra
     lost, other = bed.nomad.clients["edge-1"], bed.nomad.clients["edge-0"]
     here = {"nomad.hashinetes.io/node-pool": "edge"}
     gate = ran / "gate"
-    other.let_in(new=False)
     with _held_download(bed) as (address, asked, go):
-        try:
-            fetches = {**here, **settings(artifact=f"{address}?archive=false")}
-            replicated = deployment("replicated", _RUNS, 1, terminationGracePeriodSeconds=1)
-            template = replicated["spec"]["template"]
-            template["metadata"]["annotations"] |= here
-            template["spec"]["tolerations"] = [_PROVIDER, _IMPATIENT]
+        fetches = {**here, **settings(artifact=f"{address}?archive=false&checksum=sha256:{_SUM_OF_THE_DOWNLOAD}")}
+        replicated = deployment("replicated", _RUNS, 1, terminationGracePeriodSeconds=1)
+        template = replicated["spec"]["template"]
+        template["metadata"]["annotations"] |= here
+        template["spec"]["tolerations"] = [_PROVIDER, _IMPATIENT]
+        parked = [container(_once("stays", ran, gate), name="stays"), container(_fails("parked", ran), name="ends")]
+        with other.closed():
             namespace.create(
                 pod("runs", _once("runs", ran, gate), restart="Never", annotations=here),
                 pod("starts", _once("starts", ran, gate), restart="Never", annotations=fetches),
+                pod("parked", *parked, restart="Never", annotations=here),
+                pod("restarts", _alone(_fails("restarts", ran), ran), restart="OnFailure", annotations=here),
                 replicated,
             )
             before = namespace.wait_ready("runs")
             first = namespace.wait("", "to be Ready", is_ready, app="replicated")
+            namespace.wait("parked", "to have lost one container", lambda found: terminated(found, "ends"))
+            namespace.wait_phase("parked", "Running")
+            namespace.wait("restarts", "to restart", lambda found: container_status(found)["restartCount"] > 0)
             wait_until("the download of the second Pod", asked.is_set, within=SOON)
-            other.let_in(new=True)
-            lost.kill()
-            found = namespace.wait("runs", "to be lost", _is_lost, within=LATER)
-            assert phase(found) == "Running"
-            namespace.wait_event("runs", "NodeLost", lost.name)
+        with lost.away():
+            for name in ("runs", "parked"):
+                found = namespace.wait(name, "to be lost", _is_lost, within=LATER)
+                assert phase(found) == "Running"
+                namespace.wait_event(name, "NodeLost", lost.name)
             _wait_replaced(namespace, "replicated", first)
-        finally:
-            lost.start()
-        lost.wait_ready()
-        after = namespace.wait_ready("runs", within=LATER)
+        after = namespace.wait("runs", "to run as before", lambda found: not _is_lost(found), within=LATER)
         assert container_status(after)["containerID"] == container_status(before)["containerID"]
         go.set()
         ended = namespace.wait_phase("starts", "Failed", "Succeeded", within=LATER)
         assert (phase(ended), ended["status"]["reason"]) == ("Failed", "NodeLost")
+        # Back before anybody misses it.
+        with lost.away():
+            pass
         gate.touch()
-        assert phase(namespace.wait_phase("runs", "Failed", "Succeeded")) == "Succeeded"
+        assert phase(namespace.wait_phase("runs", "Failed", "Succeeded", within=LATER)) == "Succeeded"
+        namespace.delete("parked", grace=1)
+        namespace.wait_gone("parked", within=LATER)
         namespace.wait_gone(first["metadata"]["name"], within=LATER)
         assert [is_ready(each) for each in namespace.pods("replicated")] == [True]
-    assert (_runs(ran, "runs"), _runs(ran, "starts")) == (1, 0)
+    assert [_runs(ran, name) for name in ("runs", "starts", "stays", "parked", "overlaps")] == [1, 0, 1, 1, 0]
+    assert _runs(ran, "restarts") > 1
+
+
+@contextmanager
+def _something_important(bed: Bed, client: Client) -> Iterator[None]:
+    """A job of somebody else that needs most of a client, and may drive others out."""
+    path = "/v1/operator/scheduler/configuration"
+    usual = bed.nomad.api(path)["SchedulerConfig"]
+    task = {"Name": "main", "Driver": "mock_driver", "Config": {"run_for": "6h"}}
+    task["Resources"] = {"CPU": 10, "MemoryMB": CLIENT_MEMORY_MB - 100}
+    important = {
+        "ID": "important",
+        "Priority": 90,
+        "Datacenters": ["*"],
+        "NodePool": client.pool,
+        "Constraints": [{"LTarget": "${node.unique.name}", "RTarget": client.name, "Operand": "="}],
+        "TaskGroups": [{"Name": "main", "Tasks": [task]}],
+    }
+    bed.nomad.api(path, "PUT", {**usual, "PreemptionConfig": {"ServiceSchedulerEnabled": True}})
+    try:
+        bed.nomad.api("/v1/jobs", "PUT", {"Job": important})
+        yield
+    finally:
+        bed.nomad.api("/v1/job/important?purge=true", "DELETE")
+        bed.nomad.api(path, "PUT", usual)
 
 
 @pytest.fixture
 def joined(bed: Bed) -> Iterator[Client]:
     """A client of a scene's own."""
-    client = bed.nomad.add_client("edge")
-    client.wait_ready()
-    yield client
-    if client.name in bed.nomad.clients:
-        client.remove()
+    with bed.nomad.joined("edge") as client:
+        yield client
 
 
-def test_a_client_that_is_drained_and_then_taken_away(namespace: Namespace, joined: Client, ran: Path) -> None:
+def test_a_client_that_is_drained_preempted_on_and_then_taken_away(
+    bed: Bed, namespace: Namespace, joined: Client, ran: Path
+) -> None:
     here = {"nomad.hashinetes.io/node-pool": "edge", **settings(affinities=f"${{node.unique.name}} = {joined.name}")}
     only = settings(constraints=f"${{node.unique.name}} = {joined.name}")
     gate = ran / "gate"
@@ -146,6 +196,23 @@ def test_a_client_that_is_drained_and_then_taken_away(namespace: Namespace, join
     )
     joined.undrain()
     wait_until("jobs that are not placed again", lambda: _all_stopped(namespace, "fails", "once"), within=SOON)
+    large = {"limits": {"memory": f"{_MUCH_MIB}Mi"}}
+    namespace.create(
+        pod("yields", container(_RUNS, resources=large), annotations=here),
+        pod("loses", container(_once("loses", ran, gate), resources=large), restart="Never", annotations=only),
+    )
+    for name in ("yields", "loses"):
+        assert namespace.allocations(namespace.wait_ready(name))[0]["NodeName"] == joined.name
+    with _something_important(bed, joined):
+        lost = namespace.wait_phase("loses", "Failed", within=LATER)
+        assert lost["status"]["reason"] == "Preempted"
+        namespace.wait(
+            "yields",
+            "to run elsewhere",
+            lambda found: is_ready(found) and container_status(found)["restartCount"] == 1,
+            within=LATER,
+        )
+        wait_until("a job that is not placed again", lambda: _all_stopped(namespace, "loses"), within=SOON)
     namespace.create(
         pod("gone", _once("gone", ran, gate), restart="Never", annotations=only),
         pod("again", _RUNS, annotations=here),
@@ -163,7 +230,7 @@ def test_a_client_that_is_drained_and_then_taken_away(namespace: Namespace, join
             within=LATER,
         )
     assert namespace.pod("moves")["metadata"]["uid"] == moved["metadata"]["uid"]
-    assert [_runs(ran, name) for name in ("fails", "once", "gone")] == [1, 1, 1]
+    assert [_runs(ran, name) for name in ("fails", "once", "loses", "gone")] == [1, 1, 1, 1]
 
 
 def test_a_drain_of_the_virtual_node_keeps_disruption_budgets(
@@ -215,6 +282,45 @@ def test_what_somebody_does_to_a_job_by_hand(bed: Bed, namespace: Namespace, ran
     )
     namespace.wait_ready("overwritten")
     assert [_runs(ran, name) for name in ("once", "purged")] == [1, 2]
+
+
+def test_what_somebody_registers_anew_or_deletes_in_nomad(bed: Bed, namespace: Namespace, ran: Path) -> None:
+    """A Pod that runs once is not started again; what runs otherwise is said not to be what the Pod says."""
+    gate = ran / "gate"
+    given = {"name": "GREETING", "valueFrom": {"secretKeyRef": {"name": "given", "key": "greeting"}}}
+    namespace.kubectl("create", "secret", "generic", "given", "--from-literal=greeting=hello")
+    namespace.create(
+        pod("changed", f"echo run >>{ran}/changed; {_RUNS}", terminationGracePeriodSeconds=1),
+        pod("once", _once("once", ran, gate), restart="Never", terminationGracePeriodSeconds=1),
+        pod("robbed", container(_robbed(gate), env=[given]), terminationGracePeriodSeconds=1),
+    )
+    before = {name: namespace.wait_ready(name) for name in ("changed", "once", "robbed")}
+    for name in ("changed", "once"):
+        job = bed.nomad.api(f"/v1/job/vk-{before[name]['metadata']['uid']}")
+        job["TaskGroups"][0]["Tasks"][0]["Env"] = {"ADDED": "by hand"}
+        bed.nomad.api("/v1/jobs", "PUT", {"Job": job})
+    (robbed,) = namespace.allocations(before["robbed"])
+    bed.nomad.api(f"/v1/var/nomad/jobs/{robbed['JobID']}", "DELETE")
+    assert namespace.wait_phase("once", "Failed")["status"]["reason"] == "NomadJobChanged"
+    namespace.wait(
+        "changed", "to run again", lambda each: is_ready(each) and container_status(each)["restartCount"] == 1
+    )
+    for name in ("changed", "once"):
+        namespace.wait_event(name, "NomadJobChanged", "not by Kubernetes")
+    assert [_runs(ran, name) for name in ("changed", "once")] == [2, 1]
+    assert namespace.pod("robbed")["status"] == before["robbed"]["status"]
+    # Its agent is restarted, and would not notice its end without the variable.
+    with bed.nomad.clients[robbed["NodeName"]].away():
+        pass
+    namespace.wait_event("robbed", "NomadVariableMissing", "not by Kubernetes", within=LATER)
+    gate.touch()
+    namespace.wait(
+        "robbed",
+        "to be restarted",
+        lambda each: is_ready(each) and container_status(each)["restartCount"] == 1,
+        within=LATER,
+    )
+    wait_until("its greeting", lambda: namespace.logs("robbed") == "hello\n", within=SOON)
 
 
 def _is_lost(found: Manifest) -> bool:

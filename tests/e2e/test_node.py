@@ -43,17 +43,15 @@ def test_it_registers_with_address_capacity_labels_and_taint(bed: Bed, edge: Vno
 
 def test_capacity_follows_clients_that_join_drain_and_die(bed: Bed, edge: VnodeProcess) -> None:
     edge.child.must_live()
-    before = _cores(bed)
-    joined = bed.nomad.add_client(_POOL)
-    joined.wait_ready()
-    _wait_for_cores(bed, before + _CORES_OF_A_CLIENT, "after a client joined")
-    joined.drain(deadline=1)
-    _wait_for_cores(bed, before, "while a client is drained")
-    joined.undrain()
-    _wait_for_cores(bed, before + _CORES_OF_A_CLIENT, "after the drain was ended")
-    joined.kill()
-    _wait_for_cores(bed, before, "after a client died")
-    joined.remove()
+    before = wait_until("the Node to know its clients", lambda: _cores(bed), within=SOON)
+    with bed.nomad.joined(_POOL) as joined:
+        _wait_for_cores(bed, before + _CORES_OF_A_CLIENT, "after a client joined")
+        joined.drain(deadline=1)
+        _wait_for_cores(bed, before, "while a client is drained")
+        joined.undrain()
+        _wait_for_cores(bed, before + _CORES_OF_A_CLIENT, "after the drain was ended")
+        joined.kill()
+        _wait_for_cores(bed, before, "after a client died")
     assert _condition(_node(bed), "Ready") == "True"
 
 

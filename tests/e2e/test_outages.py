@@ -1,4 +1,4 @@
-"""Outages of Nomad's servers, of the API server and of both, and an etcd that is restored: workloads run on.
+"""Outages of Nomad's servers, of the API server and of both, and either restored from the past: workloads run on.
 
 Pods tolerate a Node that is not ready or unreachable for 5 s only, where the API server gives them 300 s, and an outage
 lasts 20 s: what an eviction would take minutes for would show.
@@ -134,6 +134,53 @@ def test_an_etcd_restored_from_a_snapshot_doubles_nothing_and_leaves_nothing_beh
     again = scene.wait_ready("deleted-since", within=LATER)
     assert again["metadata"]["uid"] == deleted["metadata"]["uid"]
     assert scene.pod("once")["metadata"]["uid"] == once["metadata"]["uid"]
+    _is_the_same(scene, steady)
+
+
+def test_a_nomad_restored_from_a_snapshot_doubles_nothing_and_leaves_nothing_behind(
+    bed: Bed, scene: Namespace, tmp_path: Path
+) -> None:
+    """What Nomad has forgotten its clients end; what it remembers too well is collected."""
+    tmp_path.chmod(0o755)
+    once = f"echo ran >>{tmp_path}/{{0}}; until test -e {tmp_path}/{{1}}; do sleep 0.1; done"
+    scene.create(
+        _pod("steady"),
+        _pod("deleted-since", terminationGracePeriodSeconds=1),
+        _pod("ended-since", once.format("ended", "end"), restart="Never", terminationGracePeriodSeconds=1),
+    )
+    steady = scene.wait_ready("steady")
+    for name in ("deleted-since", "ended-since"):
+        scene.wait_ready(name)
+    snapshot = bed.nomad.snapshot()
+    _end_two(tmp_path)
+    (ended,) = scene.allocations(scene.wait_phase("ended-since", "Succeeded"))
+    scene.delete("deleted-since")
+    scene.create(
+        _pod("created-since", terminationGracePeriodSeconds=1),
+        _pod("once-since", once.format("once", "never"), restart="Never", terminationGracePeriodSeconds=1),
+    )
+    scene.wait_gone("deleted-since")
+    for name in ("created-since", "once-since"):
+        scene.wait_ready(name)
+    since = {"created-since", "once-since"}
+    wait_until("the job of a Pod to go", lambda: _jobs(scene) == {"steady", "ended-since", *since}, within=SOON)
+    bed.nomad.restore(snapshot)
+    back = time.monotonic()
+    failed = scene.wait_phase("once-since", "Failed", within=LATER)
+    assert terminated(failed)["reason"] == "ContainerStatusUnknown"
+    scene.wait(
+        "created-since",
+        "to run again",
+        lambda found: is_ready(found) and container_status(found)["restartCount"] == 1,
+        within=LATER,
+    )
+    wait_until("jobs to follow Pods", lambda: _jobs(scene) == {"steady", "ended-since", "created-since"}, within=LATER)
+    print(f"all was as Kubernetes wants it {time.monotonic() - back:.1f} s after Nomad was restored")
+    # What ended since no client tells a second time: Nomad believes that it runs, until somebody removes its job.
+    assert bed.nomad.api(f"/v1/allocation/{ended['ID']}")["ClientStatus"] == "running"
+    bed.nomad.api(f"/v1/job/{ended['JobID']}?purge=true", "DELETE")
+    assert phase(scene.pod("ended-since")) == "Succeeded"
+    assert [(tmp_path / name).read_text() for name in ("ended", "once")] == ["ran\n", "ran\n"]
     _is_the_same(scene, steady)
 
 

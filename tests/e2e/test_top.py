@@ -28,12 +28,12 @@ pytestmark = pytest.mark.timeout(240, func_only=True)
 def node(bed: Bed) -> Iterator[VnodeProcess]:
     """A Node whose one client measures its tasks, which Nomad's clients do not unless they are told to."""
     bed.nomad.api("/v1/node/pools", "POST", {"Name": _POOL})
-    client = bed.nomad.add_client(_POOL, measures=True)
-    client.wait_ready()
-    with bed.vnode(f"--node-pool={_POOL}", node_name=_NODE) as process:
+    with (
+        bed.nomad.joined(_POOL, measures=True),
+        bed.vnode(f"--node-pool={_POOL}", node_name=_NODE) as process,
+    ):
         yield process
     bed.kubectl("delete", "node", _NODE)
-    client.remove()
 
 
 @pytest.fixture(scope="module")

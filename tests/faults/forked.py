@@ -55,6 +55,9 @@ class ForkedVnode:
     def start(self) -> None:
         """Start it; does not wait until it serves."""
         self._nursery.must_live()
+        if self.running:
+            raise BedError(f"vnode {self.node} runs already (process {self._pid})")
+        self.close()
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.settimeout(_START_SECONDS)
         self._connection.connect(str(self._path))
@@ -99,11 +102,16 @@ class ForkedVnode:
             self.kill()
             raise BedError(f"vnode {self.node} did not end within {_STOP_SECONDS:g} s of SIGTERM")
 
+    def close(self) -> None:
+        """Forget its process."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._pid = None, 0
+
     def _wait(self) -> None:
         if self._connection is not None:
             self._connection.recv(1)
-            self._connection.close()
-            self._connection, self._pid = None, 0
+            self.close()
 
     def _renewed(self) -> str:
         path = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{self.node}"
@@ -144,5 +152,6 @@ def forked(bed: Bed, between: Between, node: str, *extra: str) -> Iterator[Forke
         try:
             vnode.stop()
         finally:
+            vnode.close()
             nursery.kill()
             bed.kubectl("delete", "node", node, "--ignore-not-found")

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from vnode import cli
 
@@ -17,8 +18,10 @@ from vnode import cli
 def main(path: str, *arguments: str) -> None:
     """Serve for ever."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
+        # Who finds the path may connect at once.
+        listener.bind(f"{path}.new")
         listener.listen()
+        Path(f"{path}.new").rename(path)
         while True:
             connection, _ = listener.accept()
             with connection:

@@ -59,6 +59,7 @@ class Proxy:
         body = await request.read()
         route = route_of(self._peer, request.method, request.path, request.query)
         if self._is_full():
+            self._director.refused += 1
             return web.Response(status=429, text="Too Many Requests", headers={"Connection": "close"})
         fault = self._director.next(route)
         match fault:
@@ -166,7 +167,7 @@ class Proxy:
         self, request: web.Request, fault: Fault | None, response: web.StreamResponse | None = None
     ) -> web.StreamResponse:
         if isinstance(fault, Killed):
-            self._director.kill()
+            self._director.carry_out(fault)
         if request.transport is not None:
             _reset(request.transport)
         return response or web.Response()

@@ -28,7 +28,7 @@ from tests.faults.stage import Stage
 from tests.faults.workload import Life, lives
 
 _STEP_SECONDS = 0.5
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 240.0
 _DELETED_PER_STEP = 0.06
 _KILLED_PER_STEP = 0.04
 #: Connections that a server takes; vnode's own budget is 24 requests and some streams.

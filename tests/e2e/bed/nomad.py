@@ -63,6 +63,25 @@ class Client:
         """End the agent as a crash would; its tasks run on."""
         self.child.kill()
 
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Lost, as a machine whose power or network is gone; back at the end of the block, with what ran there."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+            self.wait_ready()
+
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[None]:
+        """Nothing new is placed here until the block ends; what runs stays."""
+        self._let_in(new=False)
+        try:
+            yield
+        finally:
+            self._let_in(new=True)
+
     def drain(self, deadline: float = 3600, *, ignore_system_jobs: bool = False) -> None:
         """Drain the client: seconds until what still runs is stopped, negative to stop it at once."""
         self._drain({"Deadline": int(deadline * 1e9), "IgnoreSystemJobs": ignore_system_jobs})
@@ -70,11 +89,6 @@ class Client:
     def undrain(self) -> None:
         """End the drain and make the client eligible."""
         self._drain(None)
-
-    def let_in(self, *, new: bool) -> None:
-        """Whether the scheduler may place anything new here; what runs stays."""
-        eligibility = "eligible" if new else "ineligible"
-        self._cluster.api(f"/v1/node/{self.node['ID']}/eligibility", "POST", {"Eligibility": eligibility})
 
     def remove(self) -> None:
         """Take the machine away, tasks and all, and make Nomad forget it."""
@@ -85,6 +99,10 @@ class Client:
         network.remove_client(self._cluster.slot, self.index)
         self._cluster.api(f"/v1/node/{node}/purge", "POST")
         del self._cluster.clients[self.name]
+
+    def _let_in(self, *, new: bool) -> None:
+        eligibility = "eligible" if new else "ineligible"
+        self._cluster.api(f"/v1/node/{self.node['ID']}/eligibility", "POST", {"Eligibility": eligibility})
 
     def _ready(self) -> bool:
         node = self.node
@@ -146,6 +164,15 @@ class Nomad:
     def start_server(self) -> None:
         """Start the server, for the first time or again; `wait_leader` waits for it."""
         self.server.start()
+
+    def snapshot(self) -> bytes:
+        """All that the servers hold."""
+        return self._http.get("/v1/operator/snapshot").raise_for_status().content
+
+    def restore(self, snapshot: bytes) -> None:
+        """Put everything back to a snapshot, as after a disaster: the indexes of what it holds are of the past."""
+        self._http.put("/v1/operator/snapshot", content=snapshot).raise_for_status()
+        self.wait_leader()
 
     def wait_leader(self) -> None:
         """Wait until the server leads itself."""
@@ -212,6 +239,17 @@ class Nomad:
         self.clients[name] = client
         client.start()
         return client
+
+    @contextlib.contextmanager
+    def joined(self, pool: str, *, measures: bool = False) -> Iterator[Client]:
+        """One more client until the block ends, or until it is removed in it."""
+        client = self.add_client(pool, measures=measures)
+        try:
+            client.wait_ready()
+            yield client
+        finally:
+            if client.name in self.clients:
+                client.remove()
 
     def _add_server(self, name: str) -> Server:
         ports, home = self._ports(), self.home / name

@@ -108,5 +108,17 @@ def test_the_director_counts_each_route_and_remembers_what_it_gave() -> None:
     assert director.given == [(REGISTER, 2, cut)]
 
 
+def test_a_kill_of_an_earlier_plan_comes_too_late() -> None:
+    killed: list[str] = []
+    fault = Killed(after_effect=True)
+    director = Director(lambda *_: fault, kill=lambda: killed.append("vnode"))
+    director.next(REGISTER)
+    director.carry_out(fault)
+    assert killed == ["vnode"]
+    director.begin(calm)
+    director.carry_out(fault)
+    assert killed == ["vnode"]
+
+
 def test_calm_is_calm() -> None:
     assert Director(calm).next(REGISTER) is None
