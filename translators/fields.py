@@ -115,6 +115,7 @@ ROWS: tuple[Row, ...] = (
             "nodeName": "the Pod is ours by it",
             "restartPolicy": "",
             "terminationGracePeriodSeconds": "a client caps it at its max_kill_timeout, 30 s unless raised",
+            "activeDeadlineSeconds": "",
             "hostNetwork": "",
             "hostname": "docker without hostNetwork; elsewhere a warning",
             "runtimeClassName": "nomad-<driver> selects the driver; any other is refused",
@@ -147,7 +148,6 @@ ROWS: tuple[Row, ...] = (
     *_refused(
         SPEC,
         {
-            "activeDeadlineSeconds": "deadlines are not supported yet; let the program end itself",
             "dnsConfig": "Nomad's tasks use the resolver of their host; remove dnsConfig",
             "hostPID": "the host's process IDs cannot be shared; remove it",
             "hostIPC": "the host's IPC cannot be shared; remove it",

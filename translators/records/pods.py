@@ -201,6 +201,7 @@ class PodSpec:
     node_name: Text = ""
     restart_policy: str = "Always"
     termination_grace_period_seconds: int = 30
+    active_deadline_seconds: int | None = None
     host_network: bool = False
     hostname: Text = ""
     readiness_gates: Many[ReadinessGate] = ()

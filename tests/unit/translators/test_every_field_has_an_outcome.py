@@ -37,7 +37,6 @@ def test_the_documentation_is_the_table() -> None:
             {"volumes": [{"name": "all", "projected": {"sources": [{"podCertificate": {"path": "x"}}]}}]},
             "spec.volumes[all].projected.sources[].podCertificate",
         ),
-        ({"activeDeadlineSeconds": 5}, "spec.activeDeadlineSeconds"),
         ({"dnsPolicy": "None"}, "spec.dnsPolicy"),
         ({"dnsConfig": {"nameservers": ["1.1.1.1"]}}, "spec.dnsConfig"),
         ({"hostPID": True}, "spec.hostPID"),

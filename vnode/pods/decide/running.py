@@ -34,6 +34,7 @@ from vnode.pods.actions import (
 )
 from vnode.pods.decide.circumstances import Circumstances, retry_delay
 from vnode.pods.decide.data import missing_tokens, submit, told, withdrawal
+from vnode.pods.decide.deadline import end_at_its_deadline
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.missing import read_what_somebody_ended
 from vnode.pods.decide.permits import forbid
@@ -271,6 +272,7 @@ def _everything_has_started(observation: Observation, pod: Pod) -> bool:
 
 
 RULES = (
+    Rule("end at its deadline", end_at_its_deadline),
     Rule("read what somebody ended", _read_what_somebody_ended),
     Rule("fail what somebody stopped", _fail_what_somebody_stopped),
     Rule("ask for an allocation that is missing", _ask_for_a_missing_allocation),

@@ -8,6 +8,7 @@ from translators.records.pods import Pod
 from vnode.pods.actions import Action, Decision, Note, PatchStatus, Remember, Reread
 from vnode.pods.decide.circumstances import facts
 from vnode.pods.decide.data import missing_tokens, submit, told
+from vnode.pods.decide.deadline import end_at_its_deadline
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.missing import MISSING, REMOVED, wait_for_what_may_run_on
 from vnode.pods.decide.refusal import refuse
@@ -99,6 +100,7 @@ def _warnings(observation: Observation, findings: tuple[Finding, ...]) -> tuple[
 
 
 RULES = (
+    Rule("fail at its deadline", end_at_its_deadline),
     Rule("refuse again", _refuse_again),
     Rule("ask before a job is taken for lost", _ask_before_it_is_lost),
     Rule("never run twice", _never_again),
