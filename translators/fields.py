@@ -111,7 +111,8 @@ ROWS: tuple[Row, ...] = (
         SPEC,
         {
             "containers": "one task each",
-            "initContainers": "one, that runs before the containers, or beside them as a sidecar; several are refused",
+            "initContainers": "in order, before the containers; a sidecar runs beside what follows, and may have no "
+            "startupProbe",
             "nodeName": "the Pod is ours by it",
             "restartPolicy": "",
             "terminationGracePeriodSeconds": "a client caps it at its max_kill_timeout, 30 s unless raised",

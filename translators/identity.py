@@ -20,6 +20,7 @@ POD = "vk_pod"
 UID = "vk_uid"
 HASH = "vk_hash"
 VARIABLES = "vk_variables"
+TURNS = "vk_turns"
 
 _PREFIX = "vk-"
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -29,7 +30,8 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 class JobIdentity:
     """Whose job a job is: cluster and virtual Node that submitted it, and the Pod that it runs.
 
-    `variables` is the number of Nomad Variables in which the Pod's data lies, see `translators.variables`.
+    `variables` is the number of Nomad Variables in which the Pod's data lies, see `translators.variables`. `turns` says
+    that others give its init containers their turns, see `translators.pod_to_job.turns`.
     """
 
     cluster: str
@@ -39,6 +41,7 @@ class JobIdentity:
     uid: PodUid
     hash: str
     variables: int = 0
+    turns: bool = False
 
 
 def job_id(uid: PodUid) -> JobId:
@@ -51,9 +54,11 @@ def uid_of(job_id: str) -> PodUid | None:
     return PodUid(job_id.removeprefix(_PREFIX)) if job_id.startswith(_PREFIX) else None
 
 
-def meta(pod: Pod, cluster_id: str, node_name: str, *, variables: int = 0) -> dict[str, str]:
-    """The Meta of a Pod's job; a Pod without data says nothing of Variables."""
+def meta(pod: Pod, cluster_id: str, node_name: str, *, variables: int = 0, turns: bool = False) -> dict[str, str]:
+    """The Meta of a Pod's job; a Pod without data says nothing of Variables, nor one without turns of these."""
     held = {VARIABLES: str(variables)} if variables else {}
+    if turns:
+        held[TURNS] = "true"
     return {
         CLUSTER: cluster_id,
         NODE: node_name,
@@ -78,6 +83,7 @@ def owner_of(stub: JobStub) -> JobIdentity | None:
         uid=PodUid(found[UID]),
         hash=found.get(HASH, ""),
         variables=number_of_variables(found),
+        turns=TURNS in found,
     )
 
 

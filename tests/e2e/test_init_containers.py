@@ -63,8 +63,23 @@ def test_a_sidecar_runs_beside_and_does_not_keep_the_pod_alive(scene: Namespace)
     assert "terminated" in _init(found)["state"]
 
 
-def test_several_are_refused_for_now(scene: Namespace) -> None:
-    both = [container("true", name="one"), container("true", name="two")]
-    scene.create(pod("several", "true", initContainers=both))
-    found = scene.wait_phase("several", "Failed")
-    assert "only one is supported yet" in found["status"]["message"]
+def test_init_containers_take_turns(scene: Namespace) -> None:
+    writes = (
+        "test \"$(cat /work/log 2>/dev/null | tr -d '\\n')\" = '{before}' || exit 9; sleep 1; echo {name} >> /work/log"
+    )
+    names = ("a", "b", "c")
+    ordered = [
+        container(writes.format(name=name, before="".join(names[:index])), name=name, **_SHARED)
+        for index, name in enumerate(names)
+    ]
+    serves = container("echo s >> /work/log; exec sleep 3600", name="s", restartPolicy="Always", **_SHARED)
+    last = container("echo d >> /work/log", name="d", **_SHARED)
+    web = container("sleep 1; tr -d '\\n' < /work/log; echo; sleep 1", **_SHARED)
+    own: Manifest = {"initContainers": [*ordered, serves, last], "volumes": _VOLUMES, "restart": "Never"}
+    scene.create(pod("ordered", web, driver="docker", terminationGracePeriodSeconds=1, **own))
+    found = scene.wait_phase("ordered", "Succeeded", "Failed", within=LATER)
+    assert phase(found) == "Succeeded"
+    assert scene.logs("ordered", "--container=main") == "abcsd\n"
+    assert [each["restartCount"] for each in found["status"]["initContainerStatuses"]] == [0, 0, 0, 0, 0]
+    left = scene.bed.nomad.api("/v1/vars?namespace=*&prefix=nomad/jobs/vk-" + found["metadata"]["uid"])
+    assert left == []

@@ -82,6 +82,7 @@ REASONS: dict[tuple[str, str], Reason] = {
 
 #: Rules whose reason is no promise of ours, and what it is.
 OTHERS = {
+    ("submitted", "let the next init container begin"): "init containers run one after the other",
     ("submitted", "end at its deadline"): "a Pod is active for as long as it says and no longer",
     ("unsubmitted", "fail at its deadline"): "a Pod is active for as long as it says and no longer",
     ("submitted", "end what fails its probes"): "a container that failed its liveness probe is to be started again",

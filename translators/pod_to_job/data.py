@@ -8,7 +8,7 @@ from translators.annotations import Annotations
 from translators.errors import Finding, Hindrance, Refused, Waiting
 from translators.identity import job_id
 from translators.material import Material
-from translators.pod_to_job import mounts, restarts, services, volumes
+from translators.pod_to_job import mounts, restarts, services, turns, volumes
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.environment import PRIVATE_PATH, Environment, environment
 from translators.policy import EXEC
@@ -62,7 +62,7 @@ def gather(
     }
     items = {file.item: file.content for content in contents.values() for file in content.files}
     items |= {_environment_item(name): found.private for name, found in environments.items() if found.private}
-    count = _count(items, variables.TWO if pod.spec.restart_policy == restarts.NEVER else variables.THREE)
+    count = _count(items, _most(pod))
     return Data(
         environments=environments,
         mountable=mounts.Data(
@@ -76,6 +76,13 @@ def gather(
         count=count,
         warnings=tuple(warning for found in environments.values() for warning in found.warnings),
     )
+
+
+def _most(pod: Pod) -> int:
+    """In how many Variables the data of a Pod may lie; other things of it stand in the rest."""
+    if turns.are_taken(pod.spec):
+        return variables.ONE
+    return variables.TWO if pod.spec.restart_policy == restarts.NEVER else variables.THREE
 
 
 def _count(items: Mapping[str, bytes], most: int) -> int:

@@ -1,8 +1,4 @@
-"""Init containers: tasks that a client runs before the main ones.
-
-Nomad starts all tasks of one hook at once (client/allocrunner/tasklifecycle), so the order among several init
-containers would not be kept; one of them needs none.
-"""
+"""Init containers: tasks that a client runs before the main ones; for their order see `turns`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +10,11 @@ _WRITTEN, _TRUE = "spec.containers[{}]", "spec.initContainers[{}]"
 
 
 def check(pod: Pod) -> None:
-    """See whether a Pod's init containers can be run in order.
+    """See whether what comes after an init container can be made to wait for it.
 
     Raises:
         Refused: where they cannot.
     """
-    if len(pod.spec.init_containers) > 1:
-        message = "only one is supported yet, for Nomad starts several at once; let one run the programs in order"
-        raise Refused(Finding("PodFeatureUnsupported", "spec.initContainers", message))
     for container in pod.spec.init_containers:
         if container.startup_probe is not None:
             message = "Nomad starts the containers without waiting for it; remove it"

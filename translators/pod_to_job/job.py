@@ -7,7 +7,7 @@ from translators import annotations, identity, policy, support
 from translators.annotations import Annotations
 from translators.errors import Finding, Refused
 from translators.material import NOTHING, Material
-from translators.pod_to_job import initialization, placement, ports, probes, resources, restarts
+from translators.pod_to_job import initialization, placement, ports, probes, resources, restarts, turns
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.data import gather
 from translators.pod_to_job.drivers import driver
@@ -95,7 +95,9 @@ def _job(around: Surroundings, tasks: tuple[Task, ...]) -> Job:
         region=context.region,
         datacenters=placement.datacenters(settings, context.datacenters),
         node_pool=placement.node_pool(settings, context.node_pool),
-        meta=identity.meta(pod, context.cluster_id, context.node_name, variables=around.data.count),
+        meta=identity.meta(
+            pod, context.cluster_id, context.node_name, variables=around.data.count, turns=turns.are_taken(pod.spec)
+        ),
         task_groups=(_group(around, tasks),),
         priority=placement.priority(settings),
         constraints=placement.constraints(settings),

@@ -83,5 +83,5 @@ def check_environment(names: Container[str], container: str) -> None:
     """Raises Refused where a variable of the container hides its allocation's ID."""
     if OWN_ID in names:
         path = f"spec.containers[{container}].env[{OWN_ID}]"
-        message = "Nomad sets it, and what keeps a Pod of restartPolicy Never from running twice reads it; rename it"
+        message = "Nomad sets it, and what keeps a container from starting too early, or twice, reads it; rename it"
         raise Refused(Finding("InvalidField", path, message))

@@ -7,7 +7,7 @@ from translators import annotations, identity
 from translators.annotations import Annotations, Setting
 from translators.errors import Finding, Refused
 from translators.interpolation import Expression
-from translators.pod_to_job import permit, ports, resources, restarts
+from translators.pod_to_job import permit, ports, resources, restarts, turns
 from translators.pod_to_job.artifacts import artifacts
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.data import Data
@@ -88,6 +88,9 @@ def task(container: Container, around: Surroundings) -> Made:
     if around.pod.spec.restart_policy == restarts.NEVER:
         permit.check_environment(found.values, container.name)
         templates = (permit.template(identity.job_id(around.pod.uid)), *templates)
+    if turns.waits(container, around.pod.spec):
+        permit.check_environment(found.values, container.name)
+        templates = (*templates, turns.template(identity.job_id(around.pod.uid), container.name))
     written, keys = task_config(setting(annotations.TASK_CONFIG, container.name))
     made = Task(
         name=container.name,

@@ -87,6 +87,16 @@ class Forbid:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeTurn:
+    """Let an init container begin in an allocation, see `translators.pod_to_job.turns`."""
+
+    namespace: str
+    job: JobId
+    allocation: AllocationId
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Record an Event about the Pod."""
 
@@ -183,6 +193,7 @@ Action = (
     | EvictPod
     | Permit
     | Forbid
+    | TakeTurn
     | Note
     | Remember
     | ConfirmAbsence

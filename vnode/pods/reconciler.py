@@ -16,7 +16,7 @@ from translators.allocation_to_status import EventNote
 from translators.container_id import ContainerId, LogPosition
 from translators.errors import Finding
 from translators.identity import owner_of
-from translators.pod_to_job import permit
+from translators.pod_to_job import permit, turns
 from translators.records.allocations import Allocation, Evaluation
 from translators.records.jobs import Job, JobId, JobRegistration, JobStub
 from translators.records.pods import Pod, PodUid
@@ -245,6 +245,8 @@ class Reconciler:
             case actions.Forbid(namespace, job_id):
                 await peers.variables.delete(namespace, permit.path(job_id))
                 view.jobs.fold_permit(uid, "")
+            case actions.TakeTurn(namespace, job_id, allocation, task):
+                await peers.variables.put(namespace, turns.path(job_id, task), {allocation: turns.TURN})
             case actions.Note(event):
                 peers.events.record(_pod(observation), event)
             case actions.Remember(changes):

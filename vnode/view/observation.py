@@ -40,16 +40,17 @@ class Memory:
     """What we did and met with a Pod since we started; losing it costs repeats, never harm.
 
     `attempts` counts placements that came to nothing, `evicted` says that the Pod's deletion was asked for,
-    `missing_at` is when the job of a Pod that ran was found to be gone, `killed` names tasks that were sent SIGKILL,
-    `positions` holds by task the containerID, with its log position, of the run that began last, and `reread_at` is
-    the index of the evaluation for which the job was read anew. `told` counts by allocation and task the failed
-    starts that Events were recorded for. `submitted_to` is the Nomad namespace of a registration that was sent,
-    `permitted_in` that of a permit, whatever came of it. `missed_permit` is when the tasks of an agent that was
-    restarted began to wait for one, by its clock, and `permitted_again` when they were given it. `stop_evaluation` is
-    the evaluation of our own stop. `ending` holds by run when the grace of one ends that was asked to end for its
-    probes, None once it was killed. `hindrance` is what a Pod was last said to wait for. `delivered` is the stamp of
-    the data that is in Nomad, `missed_data` when a task began to wait for it nevertheless, by its client's clock,
-    `recalled` that the tokens in it were looked up, `withdrawn` that it was removed.
+    `missing_at` is when the job of a Pod that ran was found to be gone, `killed` names tasks that were sent
+    SIGKILL, `positions` holds by task the containerID, with its log position, of the run that began last, and
+    `reread_at` is the index of the evaluation for which the job was read anew. `told` counts by allocation and task
+    the failed starts that Events were recorded for. `submitted_to` is the Nomad namespace of a registration that
+    was sent, `permitted_in` that of a permit, whatever came of it. `missed_permit` is when the tasks of an agent
+    that was restarted began to wait for one, by its clock, and `permitted_again` when they were given it.
+    `stop_evaluation` is the evaluation of our own stop. `ending` holds by run when the grace of one ends that was
+    asked to end for its probes, None once it was killed. `turns` names the init containers that were let begin,
+    `hindrance` is what a Pod was last said to wait for. `delivered` is the stamp of the data that is in Nomad,
+    `missed_data` when a task began to wait for it nevertheless, by its client's clock, `recalled` that the tokens
+    in it were looked up, `withdrawn` that it was removed.
     """
 
     refusal: Finding | None = None
@@ -68,6 +69,7 @@ class Memory:
     permitted_again: datetime | None = None
     stop_evaluation: str = ""
     ending: Mapping[str, datetime | None] = field(default_factory=dict)
+    turns: frozenset[tuple[AllocationId, str]] = frozenset()
     hindrance: str = ""
     delivered: str = ""
     missed_data: int = 0

@@ -28,7 +28,6 @@ def test_the_documentation_is_the_table() -> None:
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
-        ({"initContainers": [container("one"), container("two")]}, "spec.initContainers"),
         ({"initContainers": [container("one", lifecycle={"preStop": {}})]}, "spec.initContainers[one].lifecycle"),
         ({"initContainers": [container("one", restartPolicy="Never")]}, "spec.initContainers[one].restartPolicy"),
         ({"volumes": [{"name": "data", "hostPath": {"path": "/"}}]}, "spec.volumes[data].hostPath"),

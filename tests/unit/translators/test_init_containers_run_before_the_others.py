@@ -4,6 +4,7 @@ import pytest
 
 from tests.unit.translators.pods import binary, container, group, job, pod, translation
 from translators.errors import Refused
+from translators.identity import TURNS
 from translators.pod_to_job.restarts import FOREVER
 from translators.records.jobs import Task, TaskLifecycle
 from translators.records.pods import Pod
@@ -97,3 +98,37 @@ def test_a_sidecar_that_the_others_should_wait_for_is_refused() -> None:
 def test_the_ports_of_a_sidecar_are_published() -> None:
     network = group(with_init(**SIDECAR, ports=[{"containerPort": 9000, "name": "proxy"}])).networks[0]
     assert [port.label for port in network.dynamic_ports] == ["proxy"]
+
+
+def test_of_several_each_but_the_first_waits_for_its_turn() -> None:
+    several = [container("one"), container("two"), container("three")]
+    made = job(pod(container("web"), initContainers=several))
+    waiting = [
+        each.name for each in made.task_groups[0].tasks if any("turn" in one.dest_path for one in each.templates)
+    ]
+    assert waiting == ["two", "three"]
+    assert made.meta[TURNS] == "true"
+
+
+def test_one_alone_waits_for_nobody() -> None:
+    made = job(with_init())
+    assert TURNS not in made.meta
+    assert all(not each.templates for each in made.task_groups[0].tasks)
+
+
+def test_a_turn_is_for_one_allocation_and_waits_without_failing() -> None:
+    several = [container("one"), container("two")]
+    [template] = tasks(pod(container("web"), initContainers=several))["two"].templates
+    at = "nomad/jobs/vk-6f1d0c5e-9a55-4a8e-8a5c-2f4a1f5a0001/pod/two"
+    assert template.embedded_tmpl == (
+        f'{{{{ with nomadVar "{at}" }}}}{{{{ if not (index . (env "NOMAD_ALLOC_ID")).Value }}}}'
+        f'{{{{ with nomadVar "{at}/never" }}}}{{{{ end }}}}{{{{ end }}}}{{{{ end }}}}'
+    )
+    assert not template.once
+
+
+def test_what_a_turn_is_told_by_may_not_be_hidden() -> None:
+    hides = container("two", env=[{"name": "NOMAD_ALLOC_ID", "value": "x"}])
+    with pytest.raises(Refused) as refused:
+        job(pod(container("web"), initContainers=[container("one"), hides]))
+    assert refused.value.finding.field == "spec.initContainers[two].env[NOMAD_ALLOC_ID]"

@@ -40,7 +40,8 @@ def submit(observation: Observation, pod: Pod, translation: Translation) -> tupl
     job = translation.job
     sent = Remember({"submitted_to": job.namespace})
     if not translation.items:
-        return sent, Register(job)
+        renewed = (Remember({"withdrawn": False}),) if observation.memory.withdrawn else ()
+        return sent, Register(job), *renewed
     layout = Layout(job.namespace, job_id(pod.uid), _tasks(pod), number_of_variables(job.meta))
     deliver = Deliver(layout, translation.items, observation.material.stamp, fresh=True)
     return sent, Register(job), Remember({"delivered": "", "recalled": True, "withdrawn": False}), deliver
@@ -49,11 +50,14 @@ def submit(observation: Observation, pod: Pod, translation: Translation) -> tupl
 def beside(look: Look, decision: Decision) -> Decision:
     """What was decided about a Pod that has a job, and what is to be done about its data."""
     observation = look.observation
-    if not look.job.identity.variables or any(isinstance(action, Register) for action in decision.actions):
+    identity = look.job.identity
+    if not (identity.variables or identity.turns) or any(isinstance(action, Register) for action in decision.actions):
         return decision
     if observation.is_over:
         # Before the end is told.
         return replace(decision, actions=(*withdrawal(observation), *decision.actions))
+    if not identity.variables:
+        return decision
     # Behind what is told: a peer that fails here must not keep the status back.
     kept = _restore(observation, look.pod, look.job, look.circumstances) or _keep(
         observation, look.pod, look.job, look.circumstances, look.now
@@ -147,8 +151,10 @@ def withdrawal(observation: Observation, circumstances: Circumstances | None = N
     if memory.withdrawn:
         return ()
     tasks = _tasks(observation.pod) if observation.pod is not None else ()
-    if job is not None and job.identity.variables:
-        return (Withdraw(Layout(job.namespace, job.id, tasks, job.identity.variables)),)
+    if job is not None and (job.identity.variables or job.identity.turns):
+        # Turns stand at the tasks' own paths, as data of more than one Variable does.
+        count = variables.THREE if job.identity.turns else job.identity.variables
+        return (Withdraw(Layout(job.namespace, job.id, tasks, count)),)
     if job is None and memory.delivered and circumstances is not None:
         layout = Layout(circumstances.job.nomad_namespace, job_id(observation.uid), tasks, variables.THREE)
         return (Withdraw(layout),)

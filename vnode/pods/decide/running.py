@@ -41,6 +41,7 @@ from vnode.pods.decide.permits import forbid
 from vnode.pods.decide.probed import ending
 from vnode.pods.decide.refusal import refuse
 from vnode.pods.decide.submission import was_started
+from vnode.pods.decide.turns import let_the_next_begin
 from vnode.view.observation import Observation
 
 #: For how long tasks that run are permitted once more after their client's agent was restarted.
@@ -278,6 +279,7 @@ RULES = (
     Rule("ask for an allocation that is missing", _ask_for_a_missing_allocation),
     Rule("forbid further starts", _forbid_further_starts),
     Rule("let the first start", _let_the_first_start),
+    Rule("let the next init container begin", let_the_next_begin),
     Rule("keep from being placed again", _keep_from_being_placed_again),
     Rule("fail what can never start", _fail_what_can_never_start),
     Rule("try again", _try_again),

@@ -1,0 +1,46 @@
+"""The order of several init containers: each but the first waits for its turn.
+
+Nomad starts all tasks of one hook at once. So a task that has to wait renders a template that blocks until a Nomad
+variable names its own allocation; it is written when the init container before has ended well, or the sidecar before
+runs. It stands at the task's own path, which only that task may read (implicit policy of workload identities), so the
+data of such a Pod lies in the first Variable alone, see `translators.variables`.
+"""
+
+from translators.pod_to_job.permit import GROUP, OWN_ID
+from translators.records.jobs import JobId, Template
+from translators.records.pods import Container, PodSpec
+
+#: What the variable says beside the allocation's ID, which is the name of its item.
+TURN = "begin"
+
+_DESTINATION = "secrets/.vnode/turn"
+
+
+def are_taken(spec: PodSpec) -> bool:
+    """Whether a Pod has init containers among which an order is to be kept."""
+    return len(spec.init_containers) > 1
+
+
+def waits(container: Container, spec: PodSpec) -> bool:
+    """Whether a container has one before it whose end or start it waits for."""
+    return any(container is each for each in spec.init_containers[1:])
+
+
+def path(job: JobId, task: str) -> str:
+    """The path of the variable that gives a task its turn."""
+    return f"nomad/jobs/{job}/{GROUP}/{task}"
+
+
+def template(job: JobId, task: str) -> Template:
+    """The template without which a task does not start; it is watched, for a path that exists may get another item.
+
+    Below the path lies nothing: naming something there is how a template waits.
+    """
+    at = path(job, task)
+    text = (
+        f'{{{{ with nomadVar "{at}" }}}}'
+        f'{{{{ if not (index . (env "{OWN_ID}")).Value }}}}'
+        f'{{{{ with nomadVar "{at}/never" }}}}{{{{ end }}}}'
+        "{{ end }}{{ end }}"
+    )
+    return Template(embedded_tmpl=text, dest_path=_DESTINATION, once=False)
