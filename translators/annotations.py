@@ -37,8 +37,9 @@ _OF_THE_POD = (DATACENTERS, NODE_POOL, PRIORITY, CONTAINERS)
 #: Every setting that an annotation can make.
 SETTINGS = (*_OF_A_CONTAINER, *_OF_THE_POD)
 
-_IDENTITY = "identity-"
-_NOT_YET = ("vault.hashicorp.com/agent-inject", "consul.hashicorp.com/connect-inject")
+#: How the annotations of workload identities begin; their names follow.
+IDENTITY = "identity-"
+_NOT_YET = ("consul.hashicorp.com/connect-inject",)
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 
 
@@ -67,6 +68,16 @@ class Annotations:
             return self.containers[container][name]
         return self.pod.get(name)
 
+    def beginning(self, prefix: str, container: str) -> dict[str, Setting]:
+        """The settings of a container whose names begin alike, by the rest of their names."""
+        scopes = (self.pod, self.containers.get(container, {}))
+        return {
+            name.removeprefix(prefix): setting
+            for scope in scopes
+            for name, setting in scope.items()
+            if name.startswith(prefix)
+        }
+
     def everywhere(self, name: str) -> tuple[Setting, ...]:
         """All that is said about a setting that adds up: for the Pod and for each container."""
         if not self.containers:
@@ -82,7 +93,7 @@ def read(pod: Pod) -> Annotations:
     """Sort a Pod's annotations by whom they are about.
 
     Raises:
-        Refused: for a malformed `containers`, a setting that no single container can have, or an identity.
+        Refused: for a malformed `containers`, or a setting that no single container can have.
     """
     present = pod.metadata.annotations
     if not any(key.startswith((PREFIX, LEGACY_DATACENTERS)) or key in _NOT_YET for key in present):
@@ -137,7 +148,7 @@ def _container_settings(setting: Setting, container: str, entry: object) -> dict
         raise setting.refused(f'{container}: must be an object of settings, e.g. {{"driver": "exec"}}')
     found = {}
     for name, value in entry.items():
-        if name not in _OF_A_CONTAINER:
+        if name not in _OF_A_CONTAINER and not name.startswith(IDENTITY):
             near = _nearest(name, _OF_A_CONTAINER)
             raise setting.refused(f"{container}.{name} is no setting of a container{near}")
         if isinstance(value, dict) and name == TASK_CONFIG:
@@ -149,9 +160,7 @@ def _container_settings(setting: Setting, container: str, entry: object) -> dict
 
 
 def _odd(name: str, setting: Setting) -> list[Finding]:
-    if name.startswith(_IDENTITY):
-        raise setting.refused("Nomad workload identities are not supported yet; remove the annotation")
-    if name in SETTINGS:
+    if name in SETTINGS or name.startswith(IDENTITY):
         return []
     return [_warning(setting.key, f"is no setting and has no effect{_nearest(name, SETTINGS)}")]
 

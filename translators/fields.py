@@ -221,12 +221,12 @@ ROWS: tuple[Row, ...] = (
             "downwardAPI": "labels and annotations follow the Pod",
             "projected": "tokens are renewed in place; see its sources",
             "emptyDir": "medium Memory: docker, for one container; sizeLimit is enforced there only",
+            "hostPath": "docker and raw_exec, where the policy allows the path; the type is not checked",
         },
     ),
     *_refused(
         VOLUME,
         {
-            "hostPath": "directories of hosts are not supported yet",
             "persistentVolumeClaim": "claims are not supported yet",
             "ephemeral": "claims are not supported yet",
             "csi": "needs a CSI driver on a Kubernetes node",

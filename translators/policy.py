@@ -74,15 +74,71 @@ class DriverPolicy:
     task_config: Globs | None = None
 
 
+#: Stands for the Kubernetes namespace of the Pod.
+OWN_NAMESPACE = "{namespace}"
+
+
+def _unambiguous(rules: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    for glob in (glob for globs in rules.values() for glob in globs):
+        _, found, rest = glob.partition(OWN_NAMESPACE)
+        if found and rest and (rest[0].isalnum() or rest[0] in "-*?["):
+            raise ValueError(
+                f"{glob!r} does not tell namespaces apart, for one may be named like the beginning of another; put a "
+                f"character behind {OWN_NAMESPACE} that no namespace has, as in {OWN_NAMESPACE}_*"
+            )
+    return rules
+
+
+#: What is allowed, as globs, by globs of Kubernetes namespaces.
+ByNamespace = Annotated[dict[str, Globs], BeforeValidator(_none_is_default), AfterValidator(_unambiguous)]
+
+
+def _allows(rules: Mapping[str, tuple[str, ...]], namespace: str, name: str) -> bool:
+    return any(
+        fnmatchcase(name, glob.replace(OWN_NAMESPACE, namespace))
+        for spaces, globs in rules.items()
+        if fnmatchcase(namespace, spaces)
+        for glob in globs
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class VaultPolicy:
+    """Which roles of Vault the Pods of a Kubernetes namespace may take; what is not said is not allowed.
+
+    Vault knows a task by its Nomad namespace. Where Kubernetes namespaces share one, it cannot tell their Pods apart,
+    and this is what does.
+    """
+
+    roles: ByNamespace = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class IdentitiesPolicy:
+    """For which audiences the Pods of a Kubernetes namespace get identities of Nomad; what is not said is not allowed.
+
+    An identity for Vault's own audience would let its holder take every role there that Nomad's tasks may take.
+    """
+
+    audiences: ByNamespace = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Policy:
-    """The `policy` section of the settings."""
+    """The `policy` section of the settings.
+
+    `host_paths` says which paths of their hosts Pods may mount, by globs of namespaces; `*` in a path stays inside one
+    directory, and what is allowed includes all below it. What is not said is not allowed.
+    """
 
     drivers: Annotated[
         dict[str, Annotated[DriverPolicy, BeforeValidator(_none_is_default)]],
         BeforeValidator(_none_is_default),
         AfterValidator(_known_drivers),
     ] = field(default_factory=dict)
+    vault: Annotated[VaultPolicy, BeforeValidator(_none_is_default)] = field(default_factory=VaultPolicy)
+    host_paths: ByNamespace = field(default_factory=dict)
+    identities: Annotated[IdentitiesPolicy, BeforeValidator(_none_is_default)] = field(default_factory=IdentitiesPolicy)
 
     def of(self, driver: str) -> DriverPolicy:
         """What is said about a driver; nothing said leaves the defaults."""
@@ -90,6 +146,16 @@ class Policy:
 
 
 _UNSAID = DriverPolicy()
+
+
+def allows_host_path(policy: Policy, namespace: str, path: str) -> bool:
+    """Whether Pods of a namespace may mount a normal, absolute path of their host."""
+    return any(
+        _is_below(path, glob.replace(OWN_NAMESPACE, namespace))
+        for spaces, globs in policy.host_paths.items()
+        if fnmatchcase(namespace, spaces)
+        for glob in globs
+    )
 
 
 def judge(policy: Policy, namespace: str, job: Job, written: Mapping[str, Collection[str]]) -> None:
@@ -107,6 +173,8 @@ def judge(policy: Policy, namespace: str, job: Job, written: Mapping[str, Collec
         _judge_task_config(rules, task, written.get(task.name, ()))
         _judge_command(rules, task)
         _judge_artifacts(rules, task)
+        _judge_vault(policy.vault, namespace, task)
+        _judge_identities(policy.identities, namespace, task)
 
 
 def _judge_namespace(rules: DriverPolicy, namespace: str, task: Task) -> None:
@@ -165,6 +233,25 @@ def _judge_artifacts(rules: DriverPolicy, task: Task) -> None:
             )
 
 
+def _judge_vault(rules: VaultPolicy, namespace: str, task: Task) -> None:
+    if task.vault is not None and not _allows(rules.roles, namespace, task.vault.role):
+        raise _denied(
+            task,
+            f"role {task.vault.role!r} of Vault is not allowed in namespace {namespace}; an administrator allows it "
+            "with the setting policy.vault.roles",
+        )
+
+
+def _judge_identities(rules: IdentitiesPolicy, namespace: str, task: Task) -> None:
+    for audience in (audience for identity in task.identities for audience in identity.audience):
+        if not _allows(rules.audiences, namespace, audience):
+            raise _denied(
+                task,
+                f"an identity for {audience!r} is not allowed in namespace {namespace}; an administrator allows it "
+                "with the setting policy.identities.audiences",
+            )
+
+
 def _program(task: Task) -> str | None:
     """What the finished task starts; None where only the image knows."""
     entrypoint = task.config.get("entrypoint")
@@ -176,6 +263,12 @@ def _program(task: Task) -> str | None:
 def _path_matches(path: str, glob: str) -> bool:
     parts, globs = path.split("/"), glob.split("/")
     return len(parts) == len(globs) and all(map(fnmatchcase, parts, globs))
+
+
+def _is_below(path: str, glob: str) -> bool:
+    parts = [part for part in path.split("/") if part]
+    globs = [part for part in glob.split("/") if part]
+    return glob == EVERYTHING or (len(parts) >= len(globs) and all(map(fnmatchcase, parts, globs)))
 
 
 def _denied(task: Task, message: str) -> Refused:

@@ -25,6 +25,7 @@ from translators.fields import (
     Row,
     Verdict,
 )
+from translators.injected import without_agent
 from translators.records.pods import ObjectMeta, Pod, PodStatus
 
 _BY_PATH = {row.path: row for row in ROWS}
@@ -63,7 +64,8 @@ def decode_pod(raw: Mapping[str, Any]) -> Pod:
     Raises:
         pydantic.ValidationError: for what is no Pod.
     """
-    return _POD.validate_python({**raw, "unsupported": tuple(_unsupported(raw.get("spec")))})
+    own = without_agent(raw)
+    return _POD.validate_python({**own, "unsupported": tuple(_unsupported(own.get("spec")))})
 
 
 def decode_newer(raw: Mapping[str, Any], known: Pod) -> Pod:

@@ -56,13 +56,24 @@ class Namespaces(Protocol):
         """A new namespace; only those that begin with `scene` may use drivers without isolation."""
 
 
+def shared_directory(bed: Bed) -> Path:
+    """The one directory of the host that Pods may mount."""
+    return bed.directory / "shared"
+
+
 @pytest.fixture(scope="session")
 def vnode(bed: Bed) -> Iterator[VnodeProcess]:
     """The Node `nomad`, whose Pods may run on all five clients."""
     runtime_classes = REPOSITORY / "deploy" / "base" / "policy" / "runtimeclasses.yaml"
     bed.kubectl("apply", f"--filename={runtime_classes}")
     drivers = {"raw_exec": {"namespaces": ["scene-*"]}, "mock_driver": {"namespaces": ["scene-*"]}}
-    with bed.vnode("--node-pool=all", settings={"policy": {"drivers": drivers}}) as process:
+    policy = {
+        "drivers": drivers,
+        "vault": {"roles": {"*": "{namespace}_*"}},
+        "identities": {"audiences": {"scene-*": "{namespace}.example.com"}},
+        "host_paths": {"scene-*": str(shared_directory(bed))},
+    }
+    with bed.vnode("--node-pool=all", settings={"policy": policy}) as process:
         yield process
 
 

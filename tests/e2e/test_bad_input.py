@@ -178,7 +178,7 @@ PERMANENT = (
         ("metadata.annotations[nomad.hashinetes.io/task-config]", "JSON"),
     ),
     Permanent(
-        "a field that is not supported (probe, hostPath, init container, `runAsNonRoot` …)",
+        "a field that is not supported (NFS, init container, `runAsNonRoot` …)",
         pod("not-supported", _RUNS, securityContext={"runAsNonRoot": True}),
         "PodFeatureUnsupported",
         ("spec.securityContext.runAsNonRoot",),

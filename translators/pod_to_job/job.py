@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from translators import annotations, identity, policy, support
+from translators import annotations, identity, policy, support, vault
 from translators.annotations import Annotations
 from translators.errors import Finding, Refused
 from translators.material import NOTHING, Material
-from translators.pod_to_job import initialization, placement, ports, probes, resources, restarts, turns
+from translators.pod_to_job import host_paths, initialization, placement, ports, probes, resources, restarts, turns
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.data import gather
 from translators.pod_to_job.drivers import driver
@@ -67,6 +67,7 @@ def _translate(pod: Pod, context: JobContext, rules: Policy, material: Material)
     unsupported = support.findings(pod, drivers)
     initialization.check(pod)
     probes.check(pod.spec.every_container, drivers)
+    of_hosts = host_paths.judge(pod, drivers, rules)
     address = ports.reached_at(pod, settings, drivers, routable=context.routable_allocations)
     data = gather(pod, settings, drivers, context, material, pod_ip=ports.pod_ip(pod, settings, drivers, address))
     around = Surroundings(
@@ -76,12 +77,22 @@ def _translate(pod: Pod, context: JobContext, rules: Policy, material: Material)
         context=context,
         network_mode=ports.mode(pod, drivers),
         data=data,
+        vault=vault.read(pod),
     )
     made = [task(container, around) for container in pod.spec.every_container]
     job = _job(around, tuple(one.task for one in made))
     policy.judge(rules, pod.metadata.namespace, job, {one.task.name: one.written for one in made})
     mounts = (warning for one in made for warning in one.warnings)
-    warnings = (*settings.warnings, *unsupported, *_warnings(pod, settings, drivers), *data.warnings, *mounts)
+    of_vault = () if around.vault is None else around.vault.warnings
+    warnings = (
+        *settings.warnings,
+        *of_vault,
+        *of_hosts,
+        *unsupported,
+        *_warnings(pod, settings, drivers),
+        *data.warnings,
+        *mounts,
+    )
     return Translation(job=job, warnings=tuple(dict.fromkeys(warnings)), items=data.items)
 
 

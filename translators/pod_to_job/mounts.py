@@ -17,7 +17,7 @@ from translators.pod_to_job.volumes import INJECTED, Content, File, by_name, is_
 from translators.policy import DOCKER, EXEC, RAW_EXEC
 from translators.records.jobs import MILLISECOND, Template, Wait
 from translators.records.pods import Container, Pod
-from translators.records.sources import Volume, VolumeMount
+from translators.records.sources import HostPathVolumeSource, Volume, VolumeMount
 from translators.variables import template
 
 #: Live files are written as soon as the client learns of a change: Nomad waits 5 s by default.
@@ -142,6 +142,8 @@ def _mount(
         raise Refused(Finding("InvalidField", path, "Nomad cannot carry ${, ':' and NUL in a path of a mount"))
     if volume.empty_dir is not None:
         return _empty_dir(driver, mount, volume, path, pod, drivers, data)
+    if volume.host_path is not None:
+        return _of_host(driver, mount, volume.host_path, path)
     found = data.contents.get(volume.name)
     if found is None:
         raise Refused(
@@ -150,6 +152,16 @@ def _mount(
     if driver == DOCKER:
         return _bound(container, mount, found, data)
     return _placed(container, driver, mount, found, path, data)
+
+
+def _of_host(driver: str, mount: VolumeMount, source: HostPathVolumeSource, path: str) -> Mounted:
+    place = posixpath.normpath(posixpath.join(source.path, mount.sub_path))
+    if driver == DOCKER:
+        bind = f"{place}:{mount.mount_path}{':ro' if mount.read_only else ''}"
+        return Mounted(binds=(bind,), env=_named(mount, mount.mount_path))
+    message = f"driver {driver} does not enforce it"
+    warnings = (Finding("FieldIgnored", f"{path}.readOnly", message),) if mount.read_only else ()
+    return Mounted(env=_named(mount, place), warnings=warnings)
 
 
 def _bound(container: Container, mount: VolumeMount, found: Content, data: Data) -> Mounted:

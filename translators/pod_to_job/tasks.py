@@ -13,11 +13,14 @@ from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.data import Data
 from translators.pod_to_job.drivers import Launch, config, task_config
 from translators.pod_to_job.environment import Environment
+from translators.pod_to_job.identities import identities
 from translators.pod_to_job.mounts import mounted
 from translators.pod_to_job.security import Security, security
+from translators.pod_to_job.vault_files import vault_part
 from translators.policy import DOCKER, EXEC, MOCK, RAW_EXEC
 from translators.records.jobs import Artifact, LogConfig, Task, Template
 from translators.records.pods import Container, Pod
+from translators.vault import Wanted
 
 LOGS = LogConfig()
 
@@ -38,6 +41,7 @@ class Surroundings:
     context: JobContext
     network_mode: str
     data: Data
+    vault: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,8 @@ def task(container: Container, around: Surroundings) -> Made:
     downloads = artifacts(setting(annotations.ARTIFACT, container.name), runs_itself=runs_itself)
     found = around.data.environments[container.name]
     there = mounted(container, driver, around.pod, around.drivers, around.data.mountable)
+    secret = vault_part(around.vault, container.name, driver)
+    signed = identities(around.settings, container.name)
     path = f"spec.containers[{container.name}]"
     command = tuple(found.expand(text, f"{path}.command") for text in container.command)
     if command and isinstance(command[0], Expression):
@@ -79,7 +85,7 @@ def task(container: Container, around: Surroundings) -> Made:
         work_dir=_work_dir(container, setting(annotations.WORK_DIR, container.name)),
         host_network=around.network_mode == ports.HOST,
         hostname=ports.hostname(around.pod) if around.network_mode == ports.OWN and driver == DOCKER else "",
-        binds=there.binds,
+        binds=(*there.binds, *secret.mounted.binds),
         mounts=there.mounts,
         hosts=_hosts(around.pod),
         security=secured.config,
@@ -98,15 +104,25 @@ def task(container: Container, around: Surroundings) -> Made:
         config=config(driver, container, launch, written),
         resources=resources.resources(container, around.context, secret_bytes=there.secret_bytes),
         user=_user(named) or secured.user,
-        env={**there.env, **found.env},
+        env={**there.env, **secret.mounted.env, **signed.env, **found.env},
         kill_timeout=restarts.kill_timeout(around.pod.spec),
         restart_policy=restarts.restart_policy_of(container, around.pod.spec),
         lifecycle=restarts.lifecycle(container, around.pod.spec),
         log_config=LogConfig(disabled=True) if driver == MOCK else LOGS,
         artifacts=downloads,
-        templates=_together((*templates, *around.data.private_environment(container.name), *there.templates)),
+        templates=_together(
+            (
+                *templates,
+                *around.data.private_environment(container.name),
+                *there.templates,
+                *secret.mounted.templates,
+            )
+        ),
+        vault=secret.login,
+        identities=signed.identities,
     )
-    return Made(task=made, written=keys, warnings=(*there.warnings, *_exposed(found, container, driver)))
+    warnings = (*there.warnings, *secret.mounted.warnings, *_exposed(found, container, driver))
+    return Made(task=made, written=keys, warnings=warnings)
 
 
 def _exposed(found: Environment, container: Container, driver: str) -> tuple[Finding, ...]:

@@ -147,6 +147,32 @@ class Template:
     wait: Wait | None = None
     uid: int | None = None
     gid: int | None = None
+    left_delim: str | None = None
+    right_delim: str | None = None
+    err_missing_key: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class Vault:
+    """How the client logs in to Vault for a task; the task itself gets no token unless it wants one as a file."""
+
+    role: str
+    namespace: str = ""
+    env: bool = False
+    disable_file: bool = True
+    change_mode: str = "noop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class Identity:
+    """A workload identity that Nomad signs for a task and keeps fresh in a file; `ttl` in nanoseconds."""
+
+    name: str
+    audience: tuple[str, ...]
+    ttl: Annotated[int, Field(alias="TTL")]
+    file: bool = True
+    env: bool = False
+    change_mode: str = "noop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
@@ -174,6 +200,8 @@ class Task:
     lifecycle: TaskLifecycle | None = None
     artifacts: tuple[Artifact, ...] = ()
     templates: tuple[Template, ...] = ()
+    vault: Vault | None = None
+    identities: tuple[Identity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)

@@ -170,6 +170,14 @@ class EmptyDirVolumeSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class HostPathVolumeSource:
+    """A file or directory of the machine."""
+
+    path: str
+    type: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
 class Volume:
     """A volume of a Pod; kinds that we do not read are refused by `translators.support`."""
 
@@ -179,6 +187,7 @@ class Volume:
     downward_api: DownwardVolumeSource | None = None
     projected: ProjectedVolumeSource | None = None
     empty_dir: EmptyDirVolumeSource | None = None
+    host_path: HostPathVolumeSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)

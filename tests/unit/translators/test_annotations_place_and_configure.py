@@ -80,7 +80,6 @@ def test_the_provider_of_2018_named_datacenters_too() -> None:
         ("priority", "0"),
         ("priority", "101"),
         ("priority", "high"),
-        ("identity-aws", "sts.amazonaws.com"),
         ("containers", "[]"),
         ("containers", '{"web": 1}'),
         ("containers", '{"web": {"drivr": "exec"}}'),
@@ -109,8 +108,8 @@ def test_what_has_no_effect_is_warned_about(annotations: dict[str, str], hint: s
     assert hint in finding.message
 
 
-@pytest.mark.parametrize("key", ["vault.hashicorp.com/agent-inject", "consul.hashicorp.com/connect-inject"])
-def test_injections_that_are_asked_for_are_warned_about(key: str) -> None:
+def test_an_injection_of_consul_is_warned_about() -> None:
+    key = "consul.hashicorp.com/connect-inject"
     metadata = {"name": "p", "namespace": "n", "uid": "u", "annotations": {key: "true"}}
     [finding] = translation(decode_pod({"metadata": metadata, "spec": {"containers": [container()]}})).warnings
     assert finding.field == f"metadata.annotations[{key}]"

@@ -30,7 +30,6 @@ def test_the_documentation_is_the_table() -> None:
     [
         ({"initContainers": [container("one", lifecycle={"preStop": {}})]}, "spec.initContainers[one].lifecycle"),
         ({"initContainers": [container("one", restartPolicy="Never")]}, "spec.initContainers[one].restartPolicy"),
-        ({"volumes": [{"name": "data", "hostPath": {"path": "/"}}]}, "spec.volumes[data].hostPath"),
         ({"volumes": [{"name": "kube-api-access-x", "nfs": {"path": "/"}}]}, "spec.volumes[kube-api-access-x].nfs"),
         (
             {"volumes": [{"name": "all", "projected": {"sources": [{"podCertificate": {"path": "x"}}]}}]},
