@@ -16,7 +16,7 @@ from tests.e2e.bed.binaries import binary, cni_directory
 from tests.e2e.bed.certificates import Authority, Pair
 from tests.e2e.bed.docker import Docker
 from tests.e2e.bed.errors import BedError
-from tests.e2e.bed.nomad_configuration import DRIVERS, LOOPBACK, ClientPlace, Ports, Security, Shared
+from tests.e2e.bed.nomad_configuration import DRIVERS, LOOPBACK, ClientPlace, Ports, Security, Shared, VaultAccess
 from tests.e2e.bed.processes import Child, Children, wait_until
 from tests.e2e.bed.slot import MAX_CLIENTS, Slot
 
@@ -38,6 +38,11 @@ class Client:
         self.address = cluster.slot.client_address(index)
         self.child = cluster.agent(name, self.home)
         self._cluster = cluster
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What it has found out about its machine."""
+        return dict(self._cluster.api(f"/v1/node/{self.node['ID']}")["Attributes"])
 
     @property
     def node(self) -> dict[str, Any]:
@@ -217,7 +222,7 @@ class Nomad:
         with self.http(token=self.management_token, address=asked.address) as http:
             return str(http.get("/v1/status/leader").json())
 
-    def add_client(self, pool: str, *, measures: bool = False) -> Client:
+    def add_client(self, pool: str, *, measures: bool = False, vault: VaultAccess | None = None) -> Client:
         """Configure and start one more client; `Client.wait_ready` waits for it. With `measures` it knows usage."""
         index = self._added.total()
         if index >= MAX_CLIENTS:
@@ -231,6 +236,7 @@ class Nomad:
             self.slot.client_subnet(index),
             self.slot.dynamic_ports(index),
             measures=measures,
+            vault=vault,
         )
         configuration = nomad_configuration.client(
             name, pool, client.home, self._ports(), self.security, place, self._shared

@@ -13,6 +13,10 @@ DRIVERS = ("docker", "exec", "raw_exec", "mock_driver")
 #: The same on every machine, so that tests can count: five clients share one host and would each report all of it.
 CLIENT_MHZ, CLIENT_MEMORY_MB = 16000, 16384
 
+_AWAY = ("env_aws", "env_gce", "env_azure", "env_digitalocean", "consul")
+#: For whom the servers sign the identities with which clients log in to Vault.
+VAULT_AUDIENCE = "vault.io"
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -33,6 +37,15 @@ class Security:
 
 
 @dataclass(frozen=True)
+class VaultAccess:
+    """How a client reaches Vault: address, CA, and the path of the auth method that knows Nomad."""
+
+    address: str
+    authority: Path
+    auth_path: str
+
+
+@dataclass(frozen=True)
 class ClientPlace:
     """Where a client lives: what a machine would bring along."""
 
@@ -42,6 +55,7 @@ class ClientPlace:
     dynamic_ports: tuple[int, int]
     #: Whether it measures its tasks, which costs a process table a second for each.
     measures: bool = False
+    vault: VaultAccess | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,8 @@ def server(
             # Each Pod is a job of its own, and Nomad packs jobs on few clients unless told otherwise.
             "default_scheduler_config": {"scheduler_algorithm": "spread"},
         },
+        # A server talks to no Vault: it lets jobs ask for one and signs what their clients log in with.
+        "vault": {"enabled": True, "default_identity": {"aud": [VAULT_AUDIENCE], "ttl": "1h"}},
     }
 
 
@@ -84,6 +100,7 @@ def client(
     return {
         **_agent(name, home, ports, security, None if security is None else security.client),
         "telemetry": {"publish_allocation_metrics": place.measures},
+        **({} if place.vault is None else {"vault": _vault(place.vault)}),
         "client": {
             "enabled": True,
             "node_pool": pool,
@@ -110,7 +127,7 @@ def client(
             "options": {
                 "driver.allowlist": ",".join(DRIVERS),
                 # These reach for metadata addresses or servers that are not there, and delay the start.
-                "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean,consul,vault",
+                "fingerprint.denylist": ",".join((*_AWAY, *(() if place.vault else ("vault",)))),
                 # raw_exec and exec tasks inherit the agent's environment.
                 "env.denylist": MARK,
             },
@@ -127,6 +144,15 @@ def client(
                 }
             },
         },
+    }
+
+
+def _vault(access: VaultAccess) -> dict[str, Any]:
+    return {
+        "enabled": True,
+        "address": access.address,
+        "ca_file": str(access.authority),
+        "jwt_auth_backend_path": access.auth_path,
     }
 
 

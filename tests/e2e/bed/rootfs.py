@@ -66,9 +66,11 @@ def build_pause(root: Path) -> None:
         raise BedError(f"gcc could not build the pause program: {problem.stderr.decode()}") from problem
 
 
-def archive(root: Path) -> bytes:
-    """The folder as a tar stream, as `docker import` reads it."""
+def archive(root: Path, *programs: Path) -> bytes:
+    """The folder as a tar stream, as `docker import` reads it, with more programs in its /bin."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         tar.add(root, arcname=".")
+        for program in programs:
+            tar.add(program, arcname=f"bin/{program.name}")
     return buffer.getvalue()

@@ -19,7 +19,7 @@ STATE = Path("/run/hashinetes")
 _SLOTS = 8
 # Everything stays below 30000 (NodePorts) and 32768 (the kernel's ephemeral ports), so nobody takes a port in between.
 _LISTEN_BASE, _LISTEN_WIDTH = 12000, 500
-_DYNAMIC_BASE, _DYNAMIC_WIDTH, _DYNAMIC_PER_CLIENT = 16000, 1500, 150
+_DYNAMIC_BASE, _DYNAMIC_WIDTH, _DYNAMIC_PER_CLIENT = 16000, 1500, 125
 _NETWORK_BASE = 241
 MAX_CLIENTS = _DYNAMIC_WIDTH // _DYNAMIC_PER_CLIENT
 
