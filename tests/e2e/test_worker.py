@@ -159,10 +159,4 @@ def test_a_namespace_gets_no_role_of_another(show: Show, namespaces: Namespaces)
 def test_a_role_that_vault_does_not_have_is_said_in_an_event(show: Show) -> None:
     annotations = {**settings("raw_exec"), **_annotations(f"{show.namespace.name}_nobody")}
     show.namespace.create(pod("nobody", container("sleep 1"), annotations=annotations))
-    show.namespace.wait("nobody", "to show Vault's words", lambda _: _vaults_words(show.namespace), within=LATER)
-
-
-def _vaults_words(namespace: Namespace) -> bool:
-    return any(
-        "role" in event["message"] and "vault" in event["message"].lower() for event in namespace.events("nobody")
-    )
+    show.namespace.wait_event("nobody", "Failed", "Vault", "_nobody", within=LATER)

@@ -23,6 +23,7 @@ _COMMAND = re.compile(
 )
 _CONFIGURATION = re.compile(r"Failed to create container configuration|failed to decode driver config")
 _CREDENTIALS_IN_ADDRESS = re.compile(r"(?<=://)[^/@\s\"]+@")
+_NO_LOGIN = "Vault: "
 _CONFIGURATION_HOOKS = ("validate:", "template:", "vault:", "consul:")
 
 
@@ -99,6 +100,14 @@ def _hook_failure(event: TaskEvent) -> StartFailure:
     return _failure(event, text, FailureKind.SETUP, "CreateContainerError")
 
 
+def _killing(event: TaskEvent) -> StartFailure | None:
+    """A task that gets no login to Vault is killed before it starts (client/allocrunner/taskrunner/vault_hook.go)."""
+    text = _text(event, "kill_reason")
+    if not text.startswith(_NO_LOGIN):
+        return None
+    return _failure(event, " ".join(text.split()), FailureKind.CONFIG, "CreateContainerConfigError")
+
+
 def _failure(
     event: TaskEvent, text: str, kind: FailureKind, reason: str, retry_reason: str = "", *, permanent: bool = False
 ) -> StartFailure:
@@ -122,4 +131,5 @@ _JUDGES = {
     "Failed Validation": _validation_failure,
     "Setup Failure": _setup_failure,
     "Task hook failed": _hook_failure,
+    "Killing": _killing,
 }

@@ -85,6 +85,7 @@ class _Reader:
                 self.restarting = event
             case "Killing" | "Killed":
                 self.killing = True
+                self.failure = start_failure(event) or self.failure
             case "Sibling Task Failed":
                 self.sibling = event.display_message
             case _:

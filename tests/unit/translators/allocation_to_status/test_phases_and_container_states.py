@@ -43,6 +43,9 @@ INVALID = event("Failed Validation", 1, validation_error="failed to parse config
 NO_ARTIFACT = event("Failed Artifact Download", 1, download_error='failed to download artifact "http://a/b": 503')
 NO_NETWORK = event("Setup Failure", 1, setup_error="failed to setup alloc: no bridge")
 TEMPLATE = event("Task hook failed", 1, message="template: render failed")
+NO_LOGIN = event(
+    "Killing", 1, 'Vault: failed to derive vault token: Code: 400. Errors:\n\n* role "x" could not be found'
+)
 GIVES_UP = event("Not Restarting", 1.1, restart_reason="Policy allows no restarts", fails_task="true")
 DONE = task("dead", started(2), terminated(5))
 FAILED = task("dead", started(2), terminated(5, 3), GIVES_UP, failed=True)
@@ -65,6 +68,20 @@ FAILED = task("dead", started(2), terminated(5, 3), GIVES_UP, failed=True)
         ("Always", "pending", task("pending", BAD_CONTAINER), "Pending", "CreateContainerConfigError"),
         ("Always", "failed", task("dead", INVALID, GIVES_UP), "Pending", "CreateContainerConfigError"),
         ("Always", "pending", task("pending", TEMPLATE), "Pending", "CreateContainerConfigError"),
+        (
+            "Always",
+            "failed",
+            task("dead", NO_LOGIN, event("Killed"), failed=True),
+            "Pending",
+            "CreateContainerConfigError",
+        ),
+        (
+            "Never",
+            "failed",
+            task("dead", NO_LOGIN, event("Killed"), failed=True),
+            "Pending",
+            "CreateContainerConfigError",
+        ),
         ("Always", "pending", task("pending", NO_ARTIFACT, restarting(1)), "Pending", "ImagePullBackOff"),
         ("Always", "failed", task("dead", NO_NETWORK, failed=True), "Pending", "CreateContainerError"),
         ("Always", "running", RUNNING, "Running", "Running"),
