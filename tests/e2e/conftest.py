@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.bed.bed import PROFILES, REPOSITORY, Bed
 from tests.e2e.bed.errors import BedError
 from tests.e2e.bed.vnode_process import VnodeProcess
+from tests.e2e.bed.witness import witness
 from tests.e2e.namespace import Namespace
 
 _TEST_SECONDS = 120
@@ -41,7 +42,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
         raise BedError(f"HASHINETES_BED_PROFILE={wanted} is not one of {', '.join(PROFILES)}")
     # Not below pytest's own directory, which is closed to the users that some tasks run as.
     directory = Path(tempfile.mkdtemp(prefix="hashinetes-bed-"))
-    with Bed.start(directory, profile=profile) as running:
+    with Bed.start(directory, profile=profile) as running, witness(running):
         yield running
     if request.session.testsfailed:
         print(f"\nThe bed's logs are in {directory / 'logs'}.")

@@ -11,6 +11,7 @@ import yaml
 from tests.e2e.bed.bed import REPOSITORY, Bed
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.manifests import Manifest
+from tests.e2e.objects import texts_of
 
 #: Deadline of a wait that takes a second or two on an idle machine.
 SOON = 60.0
@@ -72,6 +73,8 @@ class Namespace:
         """Create objects, in order."""
         for manifest in manifests:
             kind = manifest["kind"].lower() + "s"
+            if manifest["kind"] == "Secret":
+                self.bed.secrets |= texts_of(manifest)
             path = f"{_FOLDERS[manifest['apiVersion']]}/namespaces/{self.name}/{kind}"
             self.bed.control_plane.api(path, "POST", manifest)
 

@@ -59,6 +59,8 @@ class Bed:
         self.children = children
         self.logs = children.logs
         self.node_address = slot.host_address
+        #: What tests have put into Secrets, for the last of them to look for.
+        self.secrets: set[str] = set()
         secured = profile == "secured"
         network.add_host(slot)
         self.docker = Docker(directory, slot, children)

@@ -18,12 +18,18 @@ from tests.e2e.bed.processes import Child, Children, wait_until
 _SERVICE_NETWORK, _SERVICE_ADDRESS = "10.96.0.0/16", "10.96.0.1"
 _LOOPBACK = "127.0.0.1"
 _START_SECONDS = 90
-# One line per finished request, without bodies: enough to compute the rights that a user needs (audit.py).
+# One line per finished request: enough to compute the rights that a user needs (audit.py). What vnode tells about Pods
+# and its Node stands there whole, so that a test can look for what may not be told.
 _AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
-rules: [{level: Metadata}]
+rules:
+  - level: Request
+    users: ["system:serviceaccount:vnode:vnode"]
+    verbs: [create, update, patch]
+    resources: [{group: "", resources: [events, pods/status, nodes, nodes/status]}]
+  - level: Metadata
 """
 
 
