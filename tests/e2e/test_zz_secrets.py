@@ -1,7 +1,7 @@
 """Over a whole run, no secret is anywhere but with its task.
 
-Collected last. What was told is kept while the tests run: what vnode wrote to Kubernetes by the audit log, what ever was
-in Nomad by its event stream, and vnode's own logs. Secrets are those that tests created, and every token of a
+Collected last. What was told is kept while the tests run: what vnode wrote to Kubernetes by the audit log, what there
+was in Nomad by its event stream, and vnode's own logs. Secrets are those that tests created, and every token of a
 ServiceAccount, which is known by its form.
 """
 
