@@ -23,6 +23,7 @@ from tests.e2e.bed.processes import wait_until
 from vnode import doctor
 from vnode.doctor.access import CAPABILITIES
 from vnode.doctor.findings import Finding
+from vnode.doctor.kubernetes import needed_rights
 from vnode.doctor.probes import Verdicts, probe
 from vnode.doctor.problems import Problem, Status
 from vnode.nomad.settings import NomadSettings
@@ -402,8 +403,11 @@ class TestRights:
 
     async def test_no_rights_at_all(self, clinic: Clinic, tmp_path: Path) -> None:
         with _account(clinic.bed, "doctor-lacking", lacking="*") as token:
-            found = await clinic.problems(kubeconfig=_kubeconfig(clinic.bed, tmp_path, token=token))
-        assert len(found[Problem.RBAC]) == 20
+            kubeconfig = _kubeconfig(clinic.bed, tmp_path, token=token)
+            found = await clinic.problems(kubeconfig=kubeconfig)
+        needed = needed_rights(clinic.settings(kubeconfig=kubeconfig))
+        assert [finding.checked for finding in found[Problem.RBAC]] == [f"right to {right}" for right in needed]
+        assert len(needed) > 20
         assert found[Problem.CLIENT_CA][0].fails
 
 
