@@ -37,6 +37,7 @@ def test_the_default_token_is_bound_to_its_pod_and_outlives_a_restart_of_ours(
 ) -> None:
     if bed.profile != "secured":
         pytest.skip("in the plain profile vnode is administrator, whose requests are not told apart")
+    before = _asked(bed)
     namespace.create(
         pod("default", container(_SHOWS), driver="docker", automountServiceAccountToken=True),
         pod("raw", container("sleep 3600"), automountServiceAccountToken=True),
@@ -51,6 +52,9 @@ def test_the_default_token_is_bound_to_its_pod_and_outlives_a_restart_of_ours(
     assert status["authenticated"]
     assert status["user"]["username"] == f"system:serviceaccount:{namespace.name}:default"
     assert status["user"]["extra"]["authentication.kubernetes.io/pod-uid"] == [found["metadata"]["uid"]]
+    assert _asked(bed) == before + 1
+    variable = bed.nomad.api(f"/v1/var/nomad/jobs/vk-{found['metadata']['uid']}")
+    assert variable["ModifyIndex"] == variable["CreateIndex"], "one write carries everything"
     namespace.wait_ready("raw")
     uid = namespace.pod("raw")["metadata"]["uid"]
     assert uid not in json.dumps(bed.nomad.api("/v1/vars?namespace=*"))

@@ -150,6 +150,22 @@ def test_a_token_of_a_pod_that_is_gone_opens_nothing(show: Show) -> None:
     wait_until("Vault to refuse the token", lambda: not show.vault.accepts(show.role, token), within=SOON)
 
 
+def test_a_pod_that_the_injector_has_changed_runs_without_its_agent(show: Show) -> None:
+    """Nobody runs an injector here: this is what one leaves of a Pod (hashicorp/vault-k8s agent-inject/agent)."""
+    mounted = {"name": "vault-secrets", "mountPath": "/vault/secrets"}
+    home = {"name": "home-sidecar", "mountPath": "/home/vault"}
+    main = container("cat /vault/secrets/user && echo; sleep 2", volumeMounts=[mounted])
+    agent = container("exit 1", name="vault-agent", image="hashicorp/vault:1.21.0", volumeMounts=[mounted, home])
+    first = {**agent, "name": "vault-agent-init"}
+    memory = [{"name": name, "emptyDir": {"medium": "Memory"}} for name in ("home-sidecar", "vault-secrets")]
+    annotations = {**settings("docker"), **_annotations(show.role), f"{_VAULT}agent-inject-status": "injected"}
+    spec: Manifest = {"initContainers": [first], "volumes": memory, "restart": "Never"}
+    show.namespace.create(pod("injected", main, agent, annotations=annotations, **spec))
+    show.namespace.wait_phase("injected", "Succeeded", "Failed")
+    user = wait_until("its log", lambda: show.namespace.logs("injected", "--container=main").strip(), within=SOON)
+    assert user in show.issued()
+
+
 def test_a_namespace_gets_no_role_of_another(show: Show, namespaces: Namespaces) -> None:
     """Vault's jwt method would let it in, for both are in one namespace of Nomad."""
     with namespaces() as other:
