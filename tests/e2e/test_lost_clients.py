@@ -132,6 +132,7 @@ def test_a_client_that_is_lost_and_comes_back(bed: Bed, namespace: Namespace, ra
             pass
         gate.touch()
         assert phase(namespace.wait_phase("runs", "Failed", "Succeeded", within=LATER)) == "Succeeded"
+        namespace.wait_event("parked", "EndUnseen", "delete the Pod", within=LATER)
         namespace.delete("parked", grace=1)
         namespace.wait_gone("parked", within=LATER)
         namespace.wait_gone(first["metadata"]["name"], within=LATER)

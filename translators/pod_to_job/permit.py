@@ -59,14 +59,18 @@ def missed_since(allocation: Allocation, job: JobId) -> int:
     """When, in nanoseconds of its client's clock, a task that runs began to wait for its permit; 0 where none does.
 
     An agent that was restarted finds its tasks again and repeats what comes before a start, the permit's template too.
-    Until that is through it does not notice that they end. A task that it did not find again, or that waits for a
-    restart, is pending: with one of these nothing may be permitted, for the permit is one for all
-    (nomad client/allocrunner/taskrunner/task_runner.go: Run, Restore).
+    Until that is through it does not notice that they end (nomad client/allocrunner/taskrunner/task_runner.go: Run).
     """
     tasks = allocation.task_states.values()
-    if any(task.state == "pending" for task in tasks):
-        return 0
     return max((_missed_since(task, path(job)) for task in tasks if task.state == "running"), default=0)
+
+
+def would_start(allocation: Allocation) -> bool:
+    """Whether a permit would start something, too: it is one for all tasks.
+
+    A task that an agent did not find again is pending, as is one that waits for a restart (task_runner.go: Restore).
+    """
+    return any(task.state == "pending" for task in allocation.task_states.values())
 
 
 def _missed_since(task: TaskState, permit: str) -> int:

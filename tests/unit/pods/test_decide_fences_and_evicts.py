@@ -95,6 +95,21 @@ MISSES = TaskEvent(
 FOUND_AGAIN = allocation("running", events=(started(), event("Received"), MISSES))
 
 
+PARKED = replace(
+    FOUND_AGAIN,
+    task_states={**FOUND_AGAIN.task_states, "parked": TaskState(state="pending", events=(terminated(3), MISSES))},
+)
+
+
+def test_where_a_permit_would_start_something_it_is_said_once_that_no_end_will_be_seen() -> None:
+    remembered, note = decide(submitted(PARKED, status=RUNNING), circumstances(), NOW).actions
+    assert isinstance(note, Note)
+    assert note.event.reason == "EndUnseen"
+    assert isinstance(remembered, Remember)
+    told = submitted(PARKED, status=RUNNING, memory=Memory(**remembered.changes))
+    assert not {Note, Permit} & set(kinds(told))
+
+
 def test_what_runs_is_permitted_once_more_when_the_agent_of_its_client_was_restarted() -> None:
     decision = decide(submitted(FOUND_AGAIN, status=RUNNING), circumstances(), NOW)
     remembered, permit = decision.actions

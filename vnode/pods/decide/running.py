@@ -15,8 +15,8 @@ from translators.allocation_to_status import (
 )
 from translators.errors import Finding, Refused, Waiting
 from translators.pod_to_job import translate
-from translators.pod_to_job.permit import missed_since
-from translators.records.allocations import AllocationId
+from translators.pod_to_job.permit import missed_since, would_start
+from translators.records.allocations import Allocation, AllocationId
 from translators.records.pods import Pod, PodStatus
 from translators.tolerations import bears_a_lost_client
 from vnode.pods.actions import (
@@ -46,6 +46,12 @@ from vnode.view.observation import Observation
 
 #: For how long tasks that run are permitted once more after their client's agent was restarted.
 _FOUND_AGAIN = timedelta(seconds=15)
+_UNSEEN = EventNote(
+    "Warning",
+    "EndUnseen",
+    "The agent of its Nomad client was restarted. Nomad will not notice that its containers end, or one that has "
+    "failed before would be started again; delete the Pod when its work is done",
+)
 _STOPPED = Finding(
     "NomadJobStopped",
     "",
@@ -94,16 +100,24 @@ def _let_the_first_start(look: Look) -> Decision | None:
     if len(observation.allocations) != 1 or observation.allocations[0].desired_status != "run":
         return None
     first = observation.allocations[0]
-    permit = Permit(job.namespace, job.id, AllocationId(first.id))
     if first.client_status == "running":
-        missed = missed_since(first, job.id)
-        if missed in {0, observation.memory.missed_permit}:
-            return None
-        sent = Remember({"permitted_in": job.namespace, "missed_permit": missed, "permitted_again": look.now})
-        return Decision("it was found again and goes on", (sent, permit), look.now)
+        return _let_go_on(look, first)
     if was_started(look.pod) or look.outcome.stage is not Stage.STARTING or first.client_status != "pending":
         return None
+    permit = Permit(job.namespace, job.id, AllocationId(first.id))
     return Decision("it may start", (Remember({"permitted_in": job.namespace}), permit), look.now)
+
+
+def _let_go_on(look: Look, first: Allocation) -> Decision | None:
+    """Permit what runs once more, when the agent of its client was restarted and does not see its end without."""
+    job = look.job
+    missed = missed_since(first, job.id)
+    if missed in {0, look.observation.memory.missed_permit}:
+        return None
+    if would_start(first):
+        return Decision("its end will not be seen", (Remember({"missed_permit": missed}), Note(_UNSEEN)), look.now)
+    sent = Remember({"permitted_in": job.namespace, "missed_permit": missed, "permitted_again": look.now})
+    return Decision("it goes on", (sent, Permit(job.namespace, job.id, AllocationId(first.id))), look.now)
 
 
 def _keep_from_being_placed_again(look: Look) -> Decision | None:
