@@ -143,7 +143,8 @@ def _live(vnode: ForkedVnode, stage: Stage, dice: random.Random, first: dict[str
     batch = -(-2 * len(coming) // steps)
     for _ in range(steps):
         due = time.monotonic() + _STEP_SECONDS
-        coming = [life for life in coming[:batch] if not stage.create(life)] + coming[batch:]
+        # Who still bears a name must not keep others from coming.
+        coming = coming[batch:] + [life for life in coming[:batch] if not stage.create(life)]
         coming += stage.delete_some(_DELETED_PER_STEP)
         if dice.random() < _KILLED_PER_STEP:
             vnode.kill()

@@ -40,8 +40,8 @@ def judge(pod: Pod, facts: Facts, *, ends: bool = False) -> Judgement:
     phase = phases.phase(pod, containers, init_containers, ends=ends or end is not None)
     if end is not None and pod.status.phase not in TERMINAL_PHASES:
         phase = "Failed"
-    if not ends and phase in TERMINAL_PHASES and situation.is_up:
-        # Something of it still runs, such as a sidecar: an end must not be told before it is one.
+    if not ends and phase in TERMINAL_PHASES and (situation.is_up or _is_being_stopped(situation)):
+        # Something of it still runs, such as a sidecar: an end must not be told before it is one, and is told once.
         phase = pod.status.phase
     return Judgement(
         situation=situation,
@@ -51,6 +51,14 @@ def judge(pod: Pod, facts: Facts, *, ends: bool = False) -> Judgement:
         ending=end,
         unplaced=None if phase in TERMINAL_PHASES else unplaced,
     )
+
+
+def _is_being_stopped(situation: Situation) -> bool:
+    """Whether Nomad has asked for the end of its tasks and the end is not known: only then it is known why it came."""
+    current = situation.current
+    if current is None or situation.pod.metadata.deletion_timestamp is not None:
+        return False
+    return current.desired_status != "run" and not situation.is_over
 
 
 def _unplaced(situation: Situation) -> tuple[str, str] | None:

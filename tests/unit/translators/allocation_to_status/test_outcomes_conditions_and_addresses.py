@@ -154,6 +154,17 @@ def test_an_end_from_outside_fails_the_pod(policy: str, end: dict[str, Any], rea
     assert pod_status(pod(policy, deleting=True), ended, NOW).reason == ""
 
 
+def test_an_end_that_somebody_asked_for_is_told_with_its_reason_or_not_yet() -> None:
+    """A task's end is told before its allocation's; in between nobody knows whether it will be started again."""
+    running = after(pod("Never"), facts(allocation(web=RUNNING)))
+    asked = stopped("alloc is being migrated", migrate=True)
+    ended = task("running", started(2), event("Killing", 8), terminated(9, 143))
+    status = pod_status(running, facts(allocation_of({"web": ended}, "running", **asked)), at(90))
+    assert status.phase == "Running"
+    over = pod_status(with_status(running, status), facts(allocation_of({"web": KILLED}, "complete", **asked)), at(91))
+    assert (over.phase, over.reason) == ("Failed", "NodeDrained")
+
+
 def test_a_client_that_is_gone_fails_a_pod_that_runs_once_with_its_runs_unknown() -> None:
     running = after(pod("Never"), facts(allocation(web=RUNNING)))
     status = pod_status(running, facts(allocation_of({"web": RUNNING}, "lost", **stopped(LOST))), at(90))
