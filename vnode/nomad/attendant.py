@@ -5,6 +5,9 @@ Seen on Nomad 1.11.3, and why each line below is there:
 - docker: the output's tail is cut off when the command ends, for Nomad closes the pipes as soon as it sees the exit
   (drivers/docker/driver.go, ExecTaskStreaming). So the script says itself where the output ends and with which code,
   and stays until all of it was read.
+- docker: on a busy machine Nomad asks whether the command runs before docker has started it, takes it for ended with
+  code 0, and leaves: it may run all the same, unseen. So the script begins the command only when it is told to, by
+  whoever has seen that it is there; what was never told can safely be tried again.
 - raw_exec, exec: an ended command is not reported while its stdin is open (drivers/shared/executor/exec_utils.go).
   The end that the script writes is seen at once.
 - exec: a program that does not exist blocks every later exec in that task (the executor keeps a lock while it waits
@@ -48,8 +51,8 @@ _STAYING = {
 # The command runs in a subshell by `exec`, so that a name is a program and never a builtin or function of the shell.
 # An interrupt typed at the terminal is for the command; a trap with a command is not inherited by it.
 _ATTEND = (
-    't={token}; {terminal}echo "$t:begin"; trap : INT QUIT; (exec "$@"{stdin}); e=$?; '
-    'echo "$t:end:$e;"{stderr}; {staying}exit $e'
+    't={token}; {terminal}echo "$t:ready"; read -r l || exit; '
+    'echo "$t:begin"; trap : INT QUIT; (exec "$@"{stdin}); e=$?; echo "$t:end:$e;"{stderr}; {staying}exit $e'
 )
 _TERMINAL = ': "${TERM:=xterm}"; export TERM; '
 
@@ -93,6 +96,11 @@ class Attendant:
         return [SHELL, "-c", script, "sh", *command]
 
     @property
+    def permission(self) -> bytes:
+        """What an attendant that is ready wants to read; the command reads on behind it."""
+        return b"begin\n"
+
+    @property
     def dismissal(self) -> bytes:
         """What an attendant that stays until told wants to read; a terminal may hold half a line already."""
         return f"\n{self.mark}\n".encode()
@@ -113,10 +121,13 @@ class MarkedOutput:
     """
 
     def __init__(self, attendant: Attendant, *, begins: bool) -> None:
+        self._ready = f"{attendant.mark}:ready".encode()
         self._begin = f"{attendant.mark}:begin".encode()
         self._end = f"{attendant.mark}:end:".encode()
         self._pattern = re.compile(re.escape(self._end) + rb"(\d{1,%d});" % _LONGEST_CODE)
         self._kept = b""
+        #: The attendant waits for the word to begin.
+        self.ready = False
         self.begun = not begins
         self.preamble = b""
         self.code: int | None = None
@@ -140,6 +151,7 @@ class MarkedOutput:
         return self._output(data) if self.begun else self._before(data)
 
     def _before(self, data: bytes) -> bytes:
+        self.ready = self.ready or self._ready in data
         place = data.find(self._begin)
         line_end = data.find(b"\n", place) if place >= 0 else -1
         if line_end < 0:

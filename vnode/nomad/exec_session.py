@@ -55,6 +55,7 @@ class ExecSession:
         self._socket = socket
         self._tty = tty
         self._marked = _marked(attendant, tty=tty)
+        self._permission = attendant.permission if attendant is not None else b""
         self._pieces: deque[tuple[OutputStream, bytearray]] = deque()
         self._size = 0
         self._changed = asyncio.Event()
@@ -151,6 +152,9 @@ class ExecSession:
         marked = self._marked.get(event.stream)
         data = event.data if marked is None else marked.feed(event.data)
         await self._put(event.stream, data)
+        if self._permission and self._marked["stdout"].ready:
+            permission, self._permission = self._permission, b""
+            await self._socket.send(exec_frames.stdin(permission))
         if self._marked and not self.begun.is_set() and self._marked["stdout"].begun:
             self.begun.set()
         if self._marked and all(each.ended for each in self._marked.values()) and self.code is None:

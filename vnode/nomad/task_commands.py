@@ -28,6 +28,8 @@ _BEGIN = 30.0
 _SETTLING, _BEGIN_STILL, _LEAVING, _KILLING = 90.0, 5.0, 2.0, 30.0
 #: Seconds for all that still settle when we end ourselves.
 _PARTING = 10.0
+#: How often a command is tried that Nomad says has ended before it began.
+_ATTEMPTS = 4
 #: What a container runtime answers when a program cannot be started.
 _NOT_STARTED = frozenset({126, 127})
 
@@ -91,15 +93,22 @@ class TaskCommands:
         Raises the kinds of `vnode.errors`, TooManyStreams among them, Conflict when the task does not run.
         """
         alone = _Order(place, tuple(command), stdin, tty, None)
-        if await self._has_shell(alone):
-            attended = _Order(place, tuple(command), stdin, tty, Attendant(self._tokens()))
-            async with self._session(attended) as session:
+        attempts = _ATTEMPTS if await self._has_shell(alone) else 0
+        while attempts:
+            attempts -= 1
+            attendant = Attendant(self._tokens())
+            async with self._session(_Order(place, tuple(command), stdin, tty, attendant)) as session:
                 if session.never_began is None:
                     yield session
                     return
                 code, said = session.never_began.code, session.never_began.said
-            if code not in _NOT_STARTED:
-                raise Unavailable(f"Nomad could not start the command: {said[:500].decode(errors='replace').strip()}")
+            if code in _NOT_STARTED:
+                break
+            if code or not attempts:
+                raise Unavailable(f"Nomad could not start the command: {_reason(code, said)}")
+            # Its attendant may come all the same, and would wait for ever.
+            with suppress(TimeoutError):
+                await self._endings.end(place, attendant, whole=True)
         async with self._session(alone) as session:
             if not stdin and not tty:
                 await session.close_stdin()
@@ -235,6 +244,10 @@ async def task_commands(
     except BaseExceptionGroup as group:
         # Sessions raise nothing: this is what the block raised.
         raise group.exceptions[0] from None
+
+
+def _reason(code: int, said: bytes) -> str:
+    return said[:500].decode(errors="replace").strip() or f"it ended with code {code} before it had begun"
 
 
 async def _at_most(seconds: float, event: asyncio.Event) -> None:

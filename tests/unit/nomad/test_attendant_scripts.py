@@ -47,6 +47,9 @@ def _attended(
     with subprocess.Popen(  # noqa: S603 - our own script
         whole, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
+        assert process.stdin is not None
+        process.stdin.write(attendant.permission)
+        process.stdin.flush()
         try:
             yield process
         finally:
@@ -98,6 +101,15 @@ def test_without_stdin_a_command_reads_nothing(shell: tuple[str, ...], attendant
 
 def test_stdin_is_the_commands_own(shell: tuple[str, ...], attendant: Attendant) -> None:
     assert _outcome(shell, attendant, "cat", stdin=b"some\nbytes") == (b"some\nbytes", b"", 0)
+
+
+def test_it_begins_nothing_before_it_is_told(shell: tuple[str, ...], attendant: Attendant) -> None:
+    """Nor when whoever would tell it has gone."""
+    command = attendant.command(("echo", "here"), stdin=False, tty=False, stay=Stay.UNTIL_TOLD)
+    done = subprocess.run(_in(shell, command), input=b"", capture_output=True, timeout=10, check=False)  # noqa: S603
+    marked = MarkedOutput(attendant, begins=True)
+    assert marked.feed(done.stdout) == b""
+    assert (marked.ready, marked.begun) == (True, False)
 
 
 def test_it_stays_until_told(shell: tuple[str, ...], attendant: Attendant) -> None:

@@ -85,6 +85,19 @@ async def test_output_and_code_of_an_attended_command() -> None:
         assert (opened.code, opened.closed.is_set()) == (3, False)
 
 
+async def test_the_attendant_gets_the_word_to_begin_once_it_is_there() -> None:
+    socket = Socket()
+    async with session(socket) as opened:
+        await _turns(5)
+        assert socket.sent == []
+        socket.output(f"{_MARK}:rea")
+        socket.output("dy\n")
+        socket.output("begin\r\n")
+        socket.begin()
+        await opened.begin()
+        assert socket.sent == [{"stdin": {"data": b64encode(_ATTENDANT.permission).decode()}}]
+
+
 async def test_the_end_is_there_only_when_both_streams_have_shown_it() -> None:
     socket = Socket()
     async with session(socket) as opened:
