@@ -11,6 +11,7 @@ from tests.e2e.bed.errors import BedError
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.conftest import Namespaces
+from tests.e2e.kubectls_of_users import Kubectl
 from tests.e2e.manifests import pod
 from tests.e2e.namespace import LATER, SOON, Namespace
 from tests.e2e.signing import approve
@@ -35,7 +36,7 @@ def signed(bed: Bed) -> Iterator[VnodeProcess]:
     bed.kubectl("delete", "node", _NODE)
 
 
-def test_it_waits_for_approval_and_is_renewed_under_an_open_log(
+def test_it_waits_for_approval_and_is_renewed_under_an_open_log_and_an_open_exec(
     bed: Bed, signed: VnodeProcess, namespaces: Namespaces
 ) -> None:
     with namespaces() as namespace:
@@ -45,9 +46,13 @@ def test_it_waits_for_approval_and_is_renewed_under_an_open_log(
         approve(bed, _NODE)
         wait_until("a log by a verified connection", lambda: _log(namespace).returncode == 0, within=SOON)
         first = _served(signed)
-        with bed.kubectl_process("logs", "--follow", _POD, f"--namespace={namespace.name}") as following:
+        with (
+            bed.kubectl_process("logs", "--follow", _POD, f"--namespace={namespace.name}") as following,
+            Kubectl().beside(namespace, "exec", "--stdin", _POD, "--", "cat") as typing,
+        ):
             assert following.stdout is not None
             assert following.stdout.readline() == "1\n"
+            assert _repeats(typing, b"before\n")
             approve(bed, _NODE)
             wait_until("the next certificate", lambda: _served(signed) != first, within=LATER)
             wait_until("a log by the next certificate", lambda: _log(namespace).returncode == 0, within=SOON)
@@ -55,6 +60,10 @@ def test_it_waits_for_approval_and_is_renewed_under_an_open_log(
             numbers = (int(line) for line in following.stdout)
             assert next(number for number in numbers if number > last) == last + 1
             assert following.poll() is None
+            assert _repeats(typing, b"after\n")
+            assert typing.stdin is not None
+            typing.stdin.close()
+            assert typing.wait(SOON) == 0
         # The Pod is deleted while its Node is served.
         namespace.empty()
 
@@ -68,6 +77,15 @@ def _nobody_vouches_for_it_yet(signed: VnodeProcess, namespace: Namespace) -> No
     said = signed.log.read_text()
     assert "kubectl certificate approve signed-node-serving-" in said
     assert "SELF-SIGNED" in said
+
+
+def _repeats(process: subprocess.Popen[bytes], line: bytes) -> bool:
+    """Whether what is typed comes back, over the connection that was opened at the beginning."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(line)
+    process.stdin.flush()
+    return process.stdout.readline() == line
 
 
 def _log(namespace: Namespace) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,7 @@
 """A Nomad cluster of separate processes: one server, clients in two node pools, optionally with ACLs and mTLS."""
 
 import contextlib
+import json
 import ssl
 import uuid
 from collections import Counter
@@ -212,6 +213,15 @@ class Nomad:
                 added.child.stop()
             self.wait_leader()
 
+    @contextlib.contextmanager
+    def answering(self, connections: int) -> Iterator[None]:
+        """Let the server answer so many connections of one address, until the block ends; it is restarted for that."""
+        self._limit({"http_max_conns_per_client": connections})
+        try:
+            yield
+        finally:
+            self._limit({})
+
     def wait_healthy(self, servers: Sequence[Server]) -> None:
         """Wait until all of them are up and vote; one that has just joined does not for 10 s."""
         children = [server.child for server in servers]
@@ -256,6 +266,13 @@ class Nomad:
         finally:
             if client.name in self.clients:
                 client.remove()
+
+    def _limit(self, limits: dict[str, int]) -> None:
+        file = self.home / "server" / "agent.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "limits": limits}))
+        self.server.stop()
+        self.start_server()
+        self.wait_leader()
 
     def _add_server(self, name: str) -> Server:
         ports, home = self._ports(), self.home / name

@@ -130,6 +130,8 @@ def _configuration(bed: Bed, home: Path) -> dict[str, object]:
         "containerRuntimeEndpoint": f"unix://{_socket(home)}",
         "registerWithTaints": [_TAINT],
         "podLogsDir": str(home / "logs"),
+        # As much as Nomad keeps of a task.
+        "containerLogMaxSize": "100Mi",
         "volumePluginDir": str(home / "plugins"),
         # Other machines' groups and rules are nobody's business here, and two beds may run side by side.
         "cgroupDriver": "cgroupfs",
