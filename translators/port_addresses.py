@@ -41,10 +41,8 @@ def port_addresses(
     `routable` says that addresses of allocations in a bridge answer from where we are.
     """
     try:
-        settings = annotations.read(pod)
-        drivers = {one.name: driver(one, pod, settings, default_driver) for one in pod.spec.every_container}
-        mode = ports.mode(pod, drivers)
-        label = ports.labels(pod, settings).get(port, "")
+        mode = _mode(pod, default_driver)
+        label = ports.labels(pod, annotations.read(pod)).get(port, "")
     except Refused:
         return ()
     found: list[Endpoint] = []
@@ -57,6 +55,20 @@ def port_addresses(
     if mode == ports.BRIDGE and routable and network is not None:
         found.insert(0, Endpoint(network.address, port))
     return tuple(endpoint for endpoint in found if endpoint.host and endpoint.port)
+
+
+def has_own_network(pod: Pod, *, default_driver: str) -> bool:
+    """Whether a Pod's loopback is not that of its host."""
+    try:
+        return _mode(pod, default_driver) != ports.HOST
+    except Refused:
+        return False
+
+
+def _mode(pod: Pod, default_driver: str) -> str:
+    settings = annotations.read(pod)
+    drivers = {one.name: driver(one, pod, settings, default_driver) for one in pod.spec.every_container}
+    return ports.mode(pod, drivers)
 
 
 def _allocated(allocation: Allocation, label: str) -> AllocatedPort | None:

@@ -4,22 +4,21 @@ import hashlib
 import os
 import re
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.bed.processes import wait_until
+from tests.e2e.bed import kubectls
 from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.conftest import Namespaces
+from tests.e2e.forwarding import forwarding
 from tests.e2e.manifests import container, pod, settings
 from tests.e2e.namespace import SOON, Namespace
 
-_KUBECTLS = [None, "1.29", "1.37"]
+_KUBECTLS = [None, *kubectls.VERSIONS]
 #: Two programs in one: one answers at once, the other says nothing before the client has closed its half.
 _PROGRAM = """
 import hashlib, os, socketserver
@@ -58,9 +57,11 @@ def pods(vnode: VnodeProcess, namespaces: Namespaces) -> Iterator[Namespace]:
                 container("exec busybox nc -ll -p 7000 -e cat", ports=[{"containerPort": 7000}]),
                 driver="docker",
             ),
+            # A network that nothing outside knows of: only a relay gets in.
+            pod("apart", "busybox nc -ll -p 7000 -e cat & exec sleep 3600", driver="docker"),
             pod("waits", "exit 0", annotations=settings(constraints="${meta.rack} = nowhere")),
         )
-        for name in ("host", "bridge"):
+        for name in ("host", "bridge", "apart"):
             namespace.wait_ready(name)
         yield namespace
 
@@ -68,53 +69,6 @@ def pods(vnode: VnodeProcess, namespaces: Namespaces) -> Iterator[Namespace]:
 def _program(name: str, port: int) -> dict[str, object]:
     """A program on this machine; its port has the container's name."""
     return container(command=[sys.executable, "-c", _PROGRAM], name=name, ports=[{"name": name, "containerPort": port}])
-
-
-class Forward:
-    """A running `kubectl port-forward`, and what it said."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.said: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        if self.process.stdout is not None:
-            self.said.extend(iter(self.process.stdout.readline, ""))
-
-    @property
-    def text(self) -> str:
-        return "".join(self.said)
-
-    def port(self, remote: int) -> int:
-        """The local port of a forwarded one."""
-
-        def find() -> int | None:
-            found = re.search(rf"Forwarding from 127\.0\.0\.1:(\d+) -> {remote}\b", self.text)
-            return int(found[1]) if found else None
-
-        return wait_until(f"kubectl to forward {remote} (it said {self.text!r})", find, within=SOON)
-
-    def says(self, *words: str) -> str:
-        """Wait until it has said all these words."""
-        wait_until(f"kubectl to say {words}", lambda: all(word in self.text for word in words), within=SOON)
-        return self.text
-
-
-@contextmanager
-def forwarding(
-    namespace: Namespace, pod_name: str, *ports: str, version: str | None = None, websockets: bool = True
-) -> Iterator[Forward]:
-    with namespace.bed.kubectl_process(
-        "port-forward",
-        f"pod/{pod_name}",
-        *ports,
-        f"--namespace={namespace.name}",
-        version=version,
-        environment={"KUBECTL_PORT_FORWARD_WEBSOCKETS": str(websockets).lower()},
-    ) as process:
-        yield Forward(process)
 
 
 def exchange(port: int, data: bytes) -> bytes:
@@ -156,6 +110,24 @@ def test_websockets_are_handed_on_to_the_node(pods: Namespace) -> None:
 def test_a_port_of_a_bridge(pods: Namespace) -> None:
     with forwarding(pods, "bridge", ":7000") as forward:
         assert exchange(forward.port(7000), b"hello") == b"hello"
+
+
+@pytest.mark.parametrize("websockets", [True, False], ids=["websocket", "spdy"])
+def test_a_port_that_only_the_pod_itself_reaches(pods: Namespace, *, websockets: bool) -> None:
+    sent = [os.urandom(200_000) for _ in range(20)]
+    with forwarding(pods, "apart", ":7000", websockets=websockets) as forward:
+        port = forward.port(7000)
+        with ThreadPoolExecutor(20) as threads:
+            received = list(threads.map(lambda data: exchange(port, data), sent))
+        assert [len(data) for data in received] == [len(data) for data in sent], forward.text
+        assert received == sent
+
+
+def test_a_port_where_nobody_listens_in_the_pod_itself(pods: Namespace) -> None:
+    with forwarding(pods, "apart", ":9") as forward:
+        exchange(forward.port(9), b"")
+        said = forward.says("an error occurred forwarding", "refused")
+    assert re.search(r"error forwarding port 9 to pod apart, uid [0-9a-f-]+: port 9 in container main: nc: ", said)
 
 
 def test_a_hundred_megabytes_both_ways(pods: Namespace) -> None:

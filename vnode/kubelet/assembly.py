@@ -39,6 +39,7 @@ from vnode.kubelet.log_source import SETTLED_AFTER, NomadLogSources, RunEnds
 from vnode.kubelet.logs import ContainerLogs
 from vnode.kubelet.pods import PodLists
 from vnode.kubelet.port_forward import PortForward
+from vnode.kubelet.relay import RelayDialer
 from vnode.kubelet.server import KubeletServer, serve
 from vnode.kubelet.signed_certificate import SignedCertificate
 from vnode.kubelet.standby import only_while_leading
@@ -159,7 +160,7 @@ def _application(
         logs=ContainerLogs(present, sources, slots, _now),
         commands=ContainerCommands(present, runner, open_streams, driver),
         attachments=ContainerAttachments(present, sources, slots, open_streams),
-        port_forward=_port_forward(settings, present),
+        port_forward=_port_forward(settings, present, runner),
         pods=PodLists(present),
         introspection=Introspection(
             registry=registry, configuration={"port": settings.port}, trouble=present.not_ready
@@ -171,9 +172,12 @@ def _application(
     )
 
 
-def _port_forward(settings: KubeletSettings, present: Present) -> PortForward:
+def _port_forward(settings: KubeletSettings, present: Present, runner: TaskCommands) -> PortForward:
     dialer = DirectDialer(
-        present.placement, default_driver=settings.default_driver, routable=settings.routable_allocations
+        present.placement,
+        default_driver=settings.default_driver,
+        routable=settings.routable_allocations,
+        inside=RelayDialer(runner),
     )
     return PortForward(present, ForwardedConnectionsOpener(settings.streaming_idle_limit), dialer)
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from translators.port_addresses import Endpoint, Placement, port_addresses
+from translators.port_addresses import Endpoint, Placement, has_own_network, port_addresses
 from translators.records.pods import Pod, PodUid
 from vnode.kubelet.forwarded_connections import ByteStream, Dialer, PortUnreachable
 from vnode.kubelet.tcp import connected
@@ -13,7 +13,10 @@ Placements = Callable[[PodUid], Placement | None]
 
 
 class DirectDialer:
-    """A `Dialer` over TCP; `inside` is tried where no address answers."""
+    """A `Dialer` over TCP; `inside` is tried where no address answers, for Pods with a network of their own.
+
+    On the host's network it would reach what the machine itself keeps on its loopback.
+    """
 
     def __init__(
         self, placements: Placements, *, default_driver: str, routable: bool, inside: Dialer | None = None
@@ -33,7 +36,7 @@ class DirectDialer:
         try:
             return await stack.enter_async_context(connected(self._addresses(pod, port)))
         except PortUnreachable:
-            if self._inside is None:
+            if self._inside is None or not has_own_network(pod, default_driver=self._default_driver):
                 raise
         return await stack.enter_async_context(self._inside.dial(pod, port))
 

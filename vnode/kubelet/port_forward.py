@@ -95,16 +95,16 @@ class PortForward:
 
 
 async def splice(one: ByteStream, other: ByteStream) -> None:
-    """Copy in both directions, each to its own end. Raises ConnectionReset when either side breaks off."""
+    """Copy in both directions, each to its own end. Raises what either side breaks off with."""
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_copy(one, other))
             tasks.create_task(_copy(other, one))
-    except* ConnectionReset as group:
+    except* (ConnectionReset, PortUnreachable) as group:
         broken = group.exceptions[0]
     else:
         return
-    raise ConnectionReset(str(broken))
+    raise broken
 
 
 async def _copy(source: ByteStream, target: ByteStream) -> None:
