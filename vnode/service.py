@@ -69,6 +69,8 @@ _log = structlog.get_logger(__name__)
 _SERVICE = TypeAdapter(KubernetesService)
 
 WORKERS = 32
+#: Connections of probes: a command is asked while the one before it is being ended.
+_COMMANDS = 2 * COMMANDS
 #: Pods that wait for a later look: more than these are being started, or in trouble, at once.
 MANY = 50
 _UNKNOWN_SPEED = 1000.0
@@ -200,7 +202,7 @@ class Service:
         version = self.cluster.version.removeprefix("v").split(".")[:2]
         async with (
             network_probes(f"kube-probe/{'.'.join(version)}") as network,
-            task_commands(self.transport, lambda: secrets.token_hex(16), StreamBudget(COMMANDS)) as commands,
+            task_commands(self.transport, lambda: secrets.token_hex(16), StreamBudget(_COMMANDS)) as commands,
         ):
             questions = Questions(
                 network,

@@ -1,7 +1,8 @@
 """Init containers and sidecars: before the others, again when they fail, and beside them, as by a kubelet."""
 
+from tests.e2e.bed.processes import wait_until
 from tests.e2e.manifests import Manifest, container, pod
-from tests.e2e.namespace import LATER, Namespace, condition, phase, terminated
+from tests.e2e.namespace import LATER, SOON, Namespace, condition, phase, terminated
 
 _SHARED: Manifest = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
 _VOLUMES = [{"name": "work", "emptyDir": {}}]
@@ -25,8 +26,12 @@ def test_an_init_container_hands_its_work_over(scene: Namespace) -> None:
     assert (_init(found)["ready"], _init(found)["state"]["terminated"]["reason"]) == (True, "Completed")
     assert condition(found, "Initialized")["status"] == "True"
     assert scene.logs("handed") == "made\n"
-    started = [each["involvedObject"]["fieldPath"] for each in scene.events("handed", "Started")]
-    assert sorted(started) == ["spec.containers{main}", "spec.initContainers{setup}"]
+
+    def are_told() -> bool:
+        paths = sorted(each["involvedObject"]["fieldPath"] for each in scene.events("handed", "Started"))
+        return paths == ["spec.containers{main}", "spec.initContainers{setup}"]
+
+    wait_until("both to be told of", are_told, within=SOON)
 
 
 def test_an_init_container_that_fails_ends_a_pod_that_runs_once(scene: Namespace) -> None:

@@ -32,9 +32,9 @@ def test_readiness_over_http_follows_the_program(scene: Namespace) -> None:
     ready = {"httpGet": {"path": "/ready", "port": 8080, "httpHeaders": [{"name": "X-A", "value": "b"}]}}
     scene.create(_docker("web", _SERVES.format(file="there"), readiness={**ready, "failureThreshold": 2}))
     scene.wait_event("web", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 404", within=LATER)
-    found = scene.pod("web")
+    found = scene.wait("web", "to have started", lambda found: container_status(found).get("started"))
+    assert not container_status(found)["ready"]
     assert not is_ready(found)
-    assert (container_status(found)["started"], container_status(found)["ready"]) == (True, False)
     assert condition(found, "Ready")["reason"] == "ContainersNotReady"
     assert condition(found, "ContainersReady")["message"] == "containers with unready status: [main]"
     _sh(scene, "web", "echo ok > /www/ready")
@@ -71,14 +71,15 @@ def test_a_startup_probe_comes_first_and_a_failed_liveness_probe_ends_the_run(sc
 
 
 def test_a_pod_that_runs_once_ends_with_its_failed_probe(scene: Namespace) -> None:
-    fails = {**_OFTEN, "exec": {"command": ["/bin/sh", "-c", "echo not well; exit 3"]}, "failureThreshold": 1}
+    says = {"command": ["/bin/sh", "-c", "echo not well; exit 3"]}
+    fails = {**_OFTEN, "exec": says, "failureThreshold": 1, "initialDelaySeconds": 2}
     script = "trap 'exit 7' TERM; while true; do sleep 0.1; done"
     scene.create(pod("once", container(script, livenessProbe=fails), restart="Never"))
     found = scene.wait_phase("once", "Succeeded", "Failed", within=LATER)
     assert phase(found) == "Failed"
     assert (terminated(found)["exitCode"], container_status(found)["restartCount"]) == (7, 0)
     scene.wait_event("once", "Unhealthy", "Liveness probe failed: not well")
-    scene.wait_event("once", "Killing", "Container main failed liveness probe")
+    scene.wait_event("once", "Killing", "Stopping container main")
 
 
 def test_a_rollout_waits_for_readiness(scene: Namespace) -> None:

@@ -39,6 +39,7 @@ def pod_events(pod: Pod, desired: PodStatus) -> tuple[EventNote, ...]:
     return (
         *_of_containers(pod, held.init_container_statuses, desired.init_container_statuses, "initContainers"),
         *_of_containers(pod, held.container_statuses, desired.container_statuses, "containers"),
+        *_of_sidecars(pod, desired),
         *_of_conditions(held.conditions, desired.conditions),
         *_of_phase(held, desired),
     )
@@ -54,11 +55,21 @@ def _of_containers(
             yield from _of_container(pod, old, status, f"spec.{field}{{{status.name}}}")
 
 
+def _of_sidecars(pod: Pod, desired: PodStatus) -> Iterator[EventNote]:
+    """Sidecars are ended when all others have; those of a Pod that is deleted were told of when it was."""
+    if desired.phase not in TERMINAL_PHASES or pod.metadata.deletion_timestamp is not None:
+        return
+    sidecars = {each.name for each in pod.spec.init_containers if each.is_sidecar}
+    for status in pod.status.init_container_statuses:
+        if status.name in sidecars and status.state.running is not None:
+            yield EventNote(NORMAL, "Killing", f"Stopping container {status.name}", pod.spec.path_of(status.name))
+
+
 def _of_container(pod: Pod, old: ContainerStatus, new: ContainerStatus, path: str) -> Iterator[EventNote]:
-    if new.state.running is not None:
-        if old.state.running is None or not _is_same_run(old, new):
-            yield EventNote(NORMAL, "Started", "Container started", path)
-    elif new.state.waiting is not None:
+    if new.container_id and not _is_same_run(old, new):
+        # Also of a run that had ended before anybody looked.
+        yield EventNote(NORMAL, "Started", "Container started", path)
+    if new.state.waiting is not None:
         yield from _of_wait(pod, old, new, new.state.waiting, path)
     elif new.state.terminated is not None and new.state.terminated.reason == "StartError":
         yield EventNote(WARNING, "Failed", _short(f"Error: {new.state.terminated.message}"), path)

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from vnode.errors import Conflict, NotFound, PeerError
+from vnode.nomad.errors import TooManyStreams
 from vnode.nomad.exec_session import ExecSession
 from vnode.nomad.task_place import TaskPlace
 from vnode.probes.answers import Answer, Outcome
@@ -38,8 +39,8 @@ async def run(commands: Commands, place: TaskPlace, command: Sequence[str], with
             code = session.code
     except TimeoutError:
         return Answer(Outcome.FAILURE, f'command timed out: "{shlex.join(command)}" timed out after {within:g}s')
-    except (Conflict, NotFound):
-        # The run has ended; what comes next has a trial of its own.
+    except (Conflict, NotFound, TooManyStreams):
+        # The run has ended, and what comes next has a trial of its own; or commands are still being ended.
         return Answer(Outcome.UNKNOWN)
     except PeerError as error:
         return Answer(Outcome.UNKNOWN, str(error))

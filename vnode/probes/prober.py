@@ -26,7 +26,7 @@ from vnode.probes.trial import Trial, begun, resumed
 from vnode.view.view import View
 
 #: Questions at once: over the network, and by commands, each of which is a connection to Nomad.
-NETWORK, COMMANDS = 64, 8
+NETWORK, COMMANDS = 64, 6
 
 _log = structlog.get_logger(__name__)
 

@@ -14,6 +14,9 @@ from vnode.nomad.task_place import TaskPlace
 from vnode.probes import commands
 from vnode.probes.answers import Answer, Outcome
 
+#: pkg/kubelet/prober: maxProbeRetries.
+_ATTEMPTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -54,7 +57,15 @@ class Questions:
         self._routable = routable
 
     async def ask(self, question: Question) -> Answer:
-        """Ask; never raises for whatever goes wrong with it."""
+        """Ask, and once more where that told nothing; never raises for whatever goes wrong with it."""
+        answer = Answer(Outcome.UNKNOWN)
+        for _ in range(_ATTEMPTS):
+            answer = await self._ask(question)
+            if answer.outcome is not Outcome.UNKNOWN or not answer.text:
+                break
+        return answer
+
+    async def _ask(self, question: Question) -> Answer:
         probe = question.probe
         within = float(max(1, probe.timeout_seconds))
         if probe.exec is not None:

@@ -58,9 +58,12 @@ def kinds(decision: Decision) -> list[type[Action]]:
 
 def test_it_is_stopped_and_told() -> None:
     found = decided(running(pod(OVER)))
-    assert kinds(found) == [Stop, Note]
+    assert kinds(found) == [Stop, Note, Note]
     notes = [action.event for action in found.actions if isinstance(action, Note)]
-    assert [(note.type, note.reason, note.message) for note in notes] == [("Normal", "DeadlineExceeded", MESSAGE)]
+    assert [(note.type, note.reason, note.message) for note in notes] == [
+        ("Normal", "DeadlineExceeded", MESSAGE),
+        ("Normal", "Killing", "Stopping container app"),
+    ]
 
 
 def test_until_then_it_is_looked_at_in_time() -> None:
@@ -71,6 +74,12 @@ def test_until_then_it_is_looked_at_in_time() -> None:
 
 def test_without_a_deadline_nobody_looks() -> None:
     assert decided(running(pod(None))).wake_at is None
+
+
+def test_the_reason_is_told_with_the_end_though_the_containers_ended_before_their_allocation() -> None:
+    of = pod(OVER, policy="Never")
+    ended = allocation("running", state="dead", events=(started(), event("Killing"), terminated(7)), desired="stop")
+    assert decided(observation(of, job=job(of, stopped=True), allocations=(ended,))).actions == ()
 
 
 def test_while_it_ends_it_is_not_called_failed() -> None:

@@ -60,7 +60,7 @@ def failed(kind: ProbeKind = ProbeKind.LIVENESS) -> Health:
     [
         ("Always", ProbeKind.LIVENESS, "Container app failed liveness probe, will be restarted"),
         ("OnFailure", ProbeKind.STARTUP, "Container app failed startup probe, will be restarted"),
-        ("Never", ProbeKind.LIVENESS, "Container app failed liveness probe"),
+        ("Never", ProbeKind.LIVENESS, "Stopping container app"),
     ],
 )
 def test_it_is_asked_to_end_and_that_is_told(policy: str, kind: ProbeKind, message: str) -> None:

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from vnode.errors import Conflict, Denied, NotFound, PeerError, Unavailable
+from vnode.nomad.errors import TooManyStreams
 from vnode.nomad.exec_session import ExecSession
 from vnode.nomad.task_place import TaskPlace
 from vnode.probes.answers import Answer, Outcome
@@ -73,6 +74,6 @@ async def test_that_nomad_cannot_be_asked_tells_nothing(error: PeerError) -> Non
     assert await asked(_Tasks(error=error)) == Answer(Outcome.UNKNOWN, str(error))
 
 
-@pytest.mark.parametrize("error", [Conflict("not running"), NotFound("no allocation")])
-async def test_a_run_that_ended_meanwhile_is_not_told_about(error: PeerError) -> None:
+@pytest.mark.parametrize("error", [Conflict("gone"), NotFound("gone"), TooManyStreams("full")])
+async def test_a_run_that_ended_meanwhile_and_our_own_bound_are_not_told_about(error: PeerError) -> None:
     assert await asked(_Tasks(error=error)) == Answer(Outcome.UNKNOWN)

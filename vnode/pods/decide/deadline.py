@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from translators.allocation_to_status import EventNote, Stage, final_status, status_patch
 from vnode.pods.actions import Action, Decision, Note, PatchStatus, Stop
 from vnode.pods.decide.look import Look
+from vnode.pods.decide.termination import killing_events
 
 REASON = "DeadlineExceeded"
 MESSAGE = "Pod was active on the node longer than the specified deadline"
@@ -27,9 +28,12 @@ def end_at_its_deadline(look: Look) -> Decision | None:
     if job is not None and not job.stopped:
         if look.outcome.stage is Stage.FINISHED:
             return None
-        return Decision("it is over its deadline", (Stop(job.namespace, job.id), _TOLD))
+        # As it is now, which the API may not hold yet.
+        killing = map(Note, killing_events(replace(look.pod, status=look.status)))
+        return Decision("it is over its deadline", (Stop(job.namespace, job.id), _TOLD, *killing))
     if not observation.is_over:
-        return None
+        # Its containers may have ended a moment before their allocation; the reason is told with their end.
+        return Decision("ends at its deadline") if look.outcome.stage is Stage.FINISHED else None
     failed = replace(final_status(look.pod, look.facts, look.now), phase="Failed", reason=REASON, message=MESSAGE)
     body = status_patch(look.pod, failed)
     told: tuple[Action, ...] = (_TOLD,) if job is None else ()

@@ -39,7 +39,7 @@ def ending(look: Look) -> Ending | None:
             continue
         if health.run not in known:
             deadlines[health.run] = look.now + _grace(pod, container, health.failed)
-            actions += (_signal(run, "SIGTERM"), Note(_killing(pod, container, health.failed)))
+            actions += (_signal(run, "SIGTERM"), Note(_killing(look, container, health.failed)))
         elif (deadline := known[health.run]) is not None and deadline <= look.now:
             deadlines[health.run] = None
             actions.append(_signal(run, "SIGKILL"))
@@ -61,7 +61,15 @@ def _grace(pod: Pod, container: Container, failed: ProbeKind) -> timedelta:
     return timedelta(seconds=pod.spec.termination_grace_period_seconds if own is None else own)
 
 
-def _killing(pod: Pod, container: Container, failed: ProbeKind) -> EventNote:
-    then = "" if pod.spec.restart_policy == "Never" else ", will be restarted"
-    message = f"Container {container.name} failed {failed.lower()} probe{then}"
+def _killing(look: Look, container: Container, failed: ProbeKind) -> EventNote:
+    """What a kubelet says: of the last container of a Pod that runs once no more than that it is stopped."""
+    pod, health = look.pod, look.observation.health
+    up = runs_up(pod, look.observation.allocations)
+    failing = {name for name, each in health.items() if each.failed}
+    kept = (each.name in up and each.name not in failing for each in pod.spec.containers)
+    message = f"Container {container.name} failed {failed.lower()} probe"
+    if pod.spec.restart_policy != "Never":
+        message = f"{message}, will be restarted"
+    elif not any(kept):
+        message = f"Stopping container {container.name}"
     return EventNote("Normal", "Killing", message, pod.spec.path_of(container.name))

@@ -64,7 +64,7 @@ def _stop(look: Look) -> Decision | None:
     job = look.observation.job
     if job is None or job.stopped:
         return None
-    killing = tuple(Note(event) for event in _killing_events(look.pod))
+    killing = tuple(Note(event) for event in killing_events(look.pod))
     return Decision("the Pod is being deleted", (Stop(job.namespace, job.id), *killing))
 
 
@@ -104,7 +104,8 @@ def _shorter_deadline(pod: Pod) -> datetime | None:
     return ends + _TRUNCATED if grace else ends
 
 
-def _killing_events(pod: Pod) -> tuple[EventNote, ...]:
+def killing_events(pod: Pod) -> tuple[EventNote, ...]:
+    """That each container is stopped which runs."""
     return tuple(
         EventNote(
             type="Normal",

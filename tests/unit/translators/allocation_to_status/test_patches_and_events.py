@@ -10,6 +10,7 @@ from tests.unit.translators.allocation_to_status.samples import (
     PENDING,
     RUNNING,
     UID,
+    after,
     allocation,
     at,
     event,
@@ -23,8 +24,9 @@ from tests.unit.translators.allocation_to_status.samples import (
 from translators.allocation_to_status import EventNote, Facts, failed_status, pod_events, pod_status, status_patch
 from translators.errors import Finding
 from translators.records.allocations import AllocationMetric, Evaluation
-from translators.records.pods import EphemeralContainer
+from translators.records.pods import Container, EphemeralContainer
 
+DONE = task("dead", started(2), terminated(5, 0))
 CRASHED = task("pending", started(2), terminated(5, 1), restarting(5), restarts=1)
 NO_IMAGE = task("pending", event("Driver Failure", driver_error="Failed to pull `web:1`: refused"), restarting(1))
 UNPLACED = facts(evaluation=Evaluation(id="e", failed_tg_allocs={"pod": AllocationMetric()}))
@@ -126,6 +128,10 @@ def test_a_generation_alone_is_told_unless_it_is_that_of_the_deletion(*, deleted
     [
         ((facts(), facts(allocation(web=RUNNING))), [EventNote("Normal", "Started", "Container started", PATH)]),
         (
+            (facts(), facts(allocation("complete", web=DONE))),
+            [EventNote("Normal", "Started", "Container started", PATH)],
+        ),
+        (
             (facts(allocation(web=RUNNING)), facts(allocation("pending", web=CRASHED))),
             [
                 EventNote(
@@ -147,6 +153,20 @@ def test_a_generation_alone_is_told_unless_it_is_that_of_the_deletion(*, deleted
 )
 def test_events(history: tuple[Facts, ...], notes: list[EventNote]) -> None:
     assert list(follow(ApiServer(pod()), *history)) == notes
+
+
+@pytest.mark.parametrize(("deleting", "expected"), [(False, ["Killing"]), (True, [])])
+def test_a_sidecar_is_told_of_that_is_stopped_when_all_others_have_ended(
+    expected: list[str], *, deleting: bool
+) -> None:
+    sidecar = (Container(name="proxy", image="proxy:1", restart_policy="Always"),)
+    subject = pod("Never", init=sidecar, deleting=deleting)
+    before = after(subject, facts(allocation(proxy=RUNNING, web=DONE)))
+    ended = task("dead", started(2), event("Killing", 6), terminated(7, 143))
+    desired = pod_status(before, facts(allocation("complete", proxy=ended, web=DONE)), NOW)
+    notes = pod_events(before, desired)
+    assert [note.reason for note in notes] == expected
+    assert all(note.field_path == "spec.initContainers{proxy}" for note in notes)
 
 
 def test_a_refusal_is_one_event() -> None:

@@ -1,0 +1,154 @@
+"""Pods that are given to a real kubelet and to vnode alike, and until when each is watched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.manifests import Manifest, container, pod
+from tests.e2e.namespace import container_status, is_ready, phase
+
+_FOR_EVER = "exec sleep 3600"
+_SERVES = "mkdir /www; echo ok > /www/ok; exec httpd -f -p 8080 -h /www"
+_OFTEN: Manifest = {"periodSeconds": 1, "timeoutSeconds": 5}
+#: Long enough for a program to listen: whether a probe comes before is a matter of luck.
+_LATER: Manifest = {"initialDelaySeconds": 4}
+_ONCE: Manifest = {"restart": "Never"}
+_SHARED: Manifest = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+_VOLUMES: list[Manifest] = [{"name": "work", "emptyDir": {}}]
+
+Until = Callable[[Manifest], bool]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A Pod by its containers and spec, and what it has come to when it is looked at.
+
+    `apart_from` are reasons of Events in which the two differ, for a cause that docs/differences.md names.
+    """
+
+    containers: tuple[Manifest, ...]
+    spec: Manifest
+    until: Until
+    apart_from: frozenset[str] = frozenset()
+
+    def pod(self, name: str, node: str) -> Manifest:
+        """The Pod on one of the two Nodes, which differ by their name alone."""
+        return pod(name, *self.containers, driver="docker", node=node, terminationGracePeriodSeconds=2, **self.spec)
+
+
+def _ended(found: Manifest) -> bool:
+    return phase(found) in {"Succeeded", "Failed"}
+
+
+def _restarted(found: Manifest) -> bool:
+    return int(container_status(found).get("restartCount", 0)) > 0 and is_ready(found)
+
+
+def _runs(found: Manifest) -> bool:
+    return "running" in container_status(found).get("state", {})
+
+
+def _case(
+    *containers: Manifest | str, until: Until = _ended, apart_from: frozenset[str] = frozenset(), **spec: Any
+) -> Case:
+    made = tuple(container(each) if isinstance(each, str) else each for each in containers)
+    return Case(made, spec, until, apart_from)
+
+
+def _probed(script: str, **probes: Manifest) -> Manifest:
+    return {**container(script), **{f"{kind}Probe": {**_OFTEN, **probe} for kind, probe in probes.items()}}
+
+
+#: A kubelet starts a container again at once the first time; Nomad always makes a pause.
+_PAUSE = frozenset({"BackOff"})
+_FAILS_ONCE = "test -e /work/tried && exit 0; touch /work/tried; exit 3"
+_WELL_THE_SECOND_TIME = "test -e /work/tried && touch /work/well; touch /work/tried; exec sleep 3600"
+
+CORPUS: dict[str, Case] = {
+    "ends-well": _case("sleep 1", **_ONCE),
+    "ends-badly": _case("sleep 1; exit 3", **_ONCE),
+    "ends-on-failure": _case("sleep 1", restart="OnFailure"),
+    "killed": _case("sleep 1; kill -9 $$", **_ONCE),
+    "no-command": _case(container(command=["/no/such/program"]), **_ONCE),
+    "runs": _case(_FOR_EVER, until=is_ready),
+    "two-one-fails": _case(container("exit 3", name="fails"), container("sleep 3", name="main"), **_ONCE),
+    "gated": _case(_FOR_EVER, until=_runs, readinessGates=[{"conditionType": "example.com/gate"}]),
+    "deadline": _case(
+        "trap 'exit 7' TERM; while true; do sleep 0.1; done",
+        apart_from=frozenset({"Killing"}),
+        activeDeadlineSeconds=10,
+        **_ONCE,
+    ),
+    "confined": _case(
+        container(
+            "id -u; sleep 1",
+            securityContext={
+                "runAsUser": 1000,
+                "runAsNonRoot": True,
+                "capabilities": {"drop": ["ALL"]},
+                "allowPrivilegeEscalation": False,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+        ),
+        **_ONCE,
+    ),
+    "init": _case(_FOR_EVER, until=is_ready, initContainers=[container("sleep 1", name="first")]),
+    "init-in-order": _case(
+        container("cat /work/log", **_SHARED),
+        initContainers=[
+            container(f"sleep 1; echo {name} >> /work/log", name=name, **_SHARED) for name in ("a", "b", "c")
+        ],
+        volumes=_VOLUMES,
+        **_ONCE,
+    ),
+    "init-fails": _case("true", initContainers=[container("exit 3", name="first")], **_ONCE),
+    "sidecar": _case("sleep 2", initContainers=[container(_FOR_EVER, name="side", restartPolicy="Always")], **_ONCE),
+    "ready-http": _case(
+        _probed(_SERVES, readiness={**_LATER, "httpGet": {"path": "/ok", "port": 8080}}), until=is_ready
+    ),
+    "unready-http": _case(
+        _probed(_SERVES, readiness={**_LATER, "httpGet": {"path": "/no", "port": 8080}}), until=_runs
+    ),
+    "ready-tcp": _case(_probed(_SERVES, readiness={**_LATER, "tcpSocket": {"port": 8080}}), until=is_ready),
+    "ready-exec": _case(_probed(_FOR_EVER, readiness={"exec": {"command": ["true"]}}), until=is_ready),
+    "started-late": _case(
+        _probed(f"sleep 6; {_SERVES}", startup={"tcpSocket": {"port": 8080}, "failureThreshold": 60}), until=is_ready
+    ),
+    "never-started": _case(
+        _probed("trap 'exit 7' TERM; while true; do sleep 0.1; done", startup={"exec": {"command": ["false"]}}), **_ONCE
+    ),
+    "retried": _case(container(_FAILS_ONCE, **_SHARED), apart_from=_PAUSE, restart="OnFailure", volumes=_VOLUMES),
+    "init-retried": _case(
+        "sleep 1",
+        initContainers=[container(_FAILS_ONCE, name="first", **_SHARED)],
+        apart_from=_PAUSE,
+        restart="OnFailure",
+        volumes=_VOLUMES,
+    ),
+    "revived": _case(
+        {
+            **_probed(
+                _WELL_THE_SECOND_TIME,
+                liveness={"exec": {"command": ["test", "-e", "/work/well"]}, "failureThreshold": 2},
+            ),
+            **_SHARED,
+        },
+        until=_restarted,
+        apart_from=_PAUSE,
+        volumes=_VOLUMES,
+    ),
+    "sidecar-ready": _case(
+        _FOR_EVER,
+        until=is_ready,
+        initContainers=[
+            {
+                **_probed(_FOR_EVER, readiness={"exec": {"command": ["true"]}}),
+                "name": "side",
+                "restartPolicy": "Always",
+            }
+        ],
+    ),
+    "lives-once-only": _case(
+        _probed(_FOR_EVER, liveness={"exec": {"command": ["false"]}, "failureThreshold": 2}), **_ONCE
+    ),
+}

@@ -1,0 +1,54 @@
+"""The same Pods on a real kubelet and on vnode: their statuses and Events are the same, but for what is listed."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from tests.e2e.bed.bed import Bed
+from tests.e2e.bed.errors import BedError
+from tests.e2e.bed.processes import wait_until
+from tests.e2e.bed.real_node import real_node
+from tests.e2e.bed.vnode_process import VnodeProcess
+from tests.e2e.comparison import outlook, told
+from tests.e2e.conftest import Namespaces
+from tests.e2e.corpus import CORPUS
+from tests.e2e.manifests import NODE
+from tests.e2e.namespace import Namespace
+
+pytestmark = pytest.mark.timeout(420, func_only=True)
+
+_WITHIN = 180.0
+
+
+@pytest.fixture(scope="module")
+def both(bed: Bed, vnode: VnodeProcess, namespaces: Namespaces) -> Iterator[tuple[Namespace, Namespace]]:
+    """All Pods of the corpus at once, on either side, in namespaces of their own."""
+    vnode.child.must_live()
+    with real_node(bed) as node, namespaces() as real, namespaces() as virtual:
+        for name, case in CORPUS.items():
+            real.create(case.pod(name, node.name))
+            virtual.create(case.pod(name, NODE))
+        yield real, virtual
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_a_pod_looks_the_same(both: tuple[Namespace, Namespace], name: str) -> None:
+    for side in both:
+        side.wait(name, "to come to what it comes to", CORPUS[name].until, within=_WITHIN)
+    # Events come when they come, and a verdict of a probe may be on its way.
+    with suppress(BedError):
+        wait_until(
+            f"{name} to look the same on both", lambda: _seen(both[0], name) == _seen(both[1], name), within=20.0
+        )
+    real, virtual = (_seen(side, name) for side in both)
+    assert virtual == real
+
+
+def _seen(side: Namespace, name: str) -> dict[str, Any]:
+    found = outlook(side.pod(name))
+    events = told(side.events(name), name, apart_from=CORPUS[name].apart_from)
+    shown: dict[str, Any] = json.loads(json.dumps({**found, "events": events}).replace(side.name, "NAMESPACE"))
+    return shown
