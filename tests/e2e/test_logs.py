@@ -110,7 +110,8 @@ def test_the_log_of_a_job(pods: Namespace) -> None:
 def test_each_container_has_its_own(pods: Namespace) -> None:
     assert pods.logs("pair", "--container=left") == "I am left\n"
     assert pods.logs("pair", "--container=right") == "I am right\n"
-    both = pods.logs("pair", "--all-containers", "--prefix").splitlines()
+    # kubectl asks for them in the order of a map, which is none.
+    both = sorted(pods.logs("pair", "--all-containers", "--prefix").splitlines())
     assert both == ["[pod/pair/left] I am left", "[pod/pair/right] I am right"]
 
 
