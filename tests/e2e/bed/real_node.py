@@ -9,6 +9,7 @@ sees, and nothing is forwarded or published. Services need a kube-proxy, which i
 """
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ def real_node(bed: Bed, name: str = "real") -> Iterator[RealNode]:
         containerd.kill()
         sweep.end(home)
         network.remove_real_node(bed.slot)
+        shutil.rmtree(home)
         bed.kubectl("delete", "node", name, "--ignore-not-found")
 
 
