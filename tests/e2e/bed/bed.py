@@ -12,6 +12,7 @@ exactly the rights that deploy/ grants.
 """
 
 import contextlib
+import hashlib
 import os
 import subprocess
 import sys
@@ -184,9 +185,11 @@ class Bed:
         self, node_name: str = "nomad", kubelet_port: int = 10250, settings: Mapping[str, object] | None = None
     ) -> list[str]:
         """Flags of `vnode run`; settings for the file of --config replace the bed's own, which allow every driver."""
-        configuration = self.directory / f"vnode-{node_name}.yaml"
         everything = {"policy": {"drivers": {driver: {"namespaces": ["*"]} for driver in ("raw_exec", "mock_driver")}}}
-        configuration.write_text(yaml.safe_dump(dict(everything if settings is None else settings)))
+        text = yaml.safe_dump(dict(everything if settings is None else settings))
+        # Named for what it says: a vnode that is started again finds its own, whatever another was told meanwhile.
+        configuration = self.directory / f"vnode-{hashlib.sha256(text.encode()).hexdigest()[:12]}.yaml"
+        configuration.write_text(text)
         return [
             f"--kubeconfig={self.vnode_kubeconfig}",
             f"--node-name={node_name}",
