@@ -15,14 +15,14 @@ from typing import Any, TypeVar
 
 import click
 
-from tests.bench import bursts, rate, report, sample, standing
+from tests.bench import bursts, rate, report, sample, standing, streams
 from tests.bench.errors import MeasurementError, sentences
 from tests.bench.results import Results
 from tests.bench.site import Plan, Site, open_site
 from tests.e2e.bed.bed import PROFILES, REPOSITORY, Bed, Profile
 from tests.e2e.bed.errors import BedError
 
-_LETTERS = "abcdef"
+_LETTERS = "abcdefg"
 _BURSTS, _STANDING = frozenset("ab"), frozenset("def")
 _MOST_WITH_LOGS = 200
 T = TypeVar("T")
@@ -78,6 +78,10 @@ async def _measure(bed: Bed, plan: Plan, say: Callable[[str], None]) -> Results:
     results = Results(plan)
     async with open_site(bed, plan, say) as site:
         attempt = partial(_attempt, results, site)
+        if "g" in plan.only:
+            results.streams = await attempt("(g) streams, beside a real kubelet", streams.measure(site))
+        if plan.only == {"g"}:
+            return results
         taken = await attempt(f"sample: {plan.sample} Pods behind the recorder", sample.take(site))
         if taken is None:
             return results

@@ -10,6 +10,7 @@ from tests.bench.requests import Requests, reads
 from tests.bench.sample import Sample
 from tests.bench.site import Plan
 from tests.bench.standing import Standing
+from tests.bench.streams import Streams, Throughput
 
 _MEGA, _MILLI = 1e6, 1000
 #: Milliseconds by which a bystander's view of a hop may differ.
@@ -55,6 +56,7 @@ class Results:
     rounds: list[Round] = field(default_factory=list)
     rate: Rate | None = None
     standing: Standing | None = None
+    streams: Streams | None = None
     failures: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
@@ -90,6 +92,7 @@ class Results:
             "d": self._idle,
             "e": self._memory,
             "f": self._restart,
+            "g": self._streams,
         }
         return [figure for letter, part in parts.items() if letter in self.plan.only for figure in part()]
 
@@ -176,6 +179,21 @@ class Results:
         yield Figure(section=e, name="growth per Pod", unit="KB", value=each)
         yield Figure(section=e, name="peak until all ran", unit="MB", value=peak)
 
+    def _streams(self) -> Iterator[Figure]:
+        streams, g = self.streams, "g"
+        ours, nomads, real = streams.starts if streams else (None, None, None)
+        ratio = ours / nomads if ours and nomads else None
+        for name, seconds in (
+            ("kubectl exec of true", ours),
+            ("nomad alloc exec of true", nomads),
+            ("kubectl exec of true, real kubelet", real),
+        ):
+            yield Figure(section=g, name=name, unit="ms", value=_MILLI * seconds if seconds else None)
+        yield Figure(section=g, name="exec of true, ratio to Nomad's own", unit="x", value=ratio, bar=1.5)
+        yield from _beside("stdout of exec", streams.stdout if streams else None)
+        yield from _beside("logs", streams.logs if streams else None)
+        yield from _beside("port-forward", streams.forward if streams else None)
+
     def _restart(self) -> Iterator[Figure]:
         restart = self.standing.restart if self.standing else None
         f = "f"
@@ -212,3 +230,13 @@ def _count(requests: Requests, kinds: tuple[str, ...]) -> int:
 
 def _median(values: list[float]) -> float | None:
     return statistics.median(values) if values else None
+
+
+def _beside(name: str, measured: Throughput | None) -> Iterator[Figure]:
+    """Throughput on both Nodes, and how many times as fast the real one is."""
+    virtual = measured.virtual / _MEGA if measured else None
+    real = measured.real / _MEGA if measured else None
+    ratio = measured.real / measured.virtual if measured else None
+    yield Figure(section="g", name=f"{name}, virtual Node", unit="MB/s", value=virtual)
+    yield Figure(section="g", name=f"{name}, real kubelet", unit="MB/s", value=real)
+    yield Figure(section="g", name=f"{name}, real over virtual", unit="x", value=ratio, bar=2)
