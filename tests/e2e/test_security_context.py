@@ -1,7 +1,8 @@
 """Security contexts, looked at from inside of the task: docker does what they say, or the Pod is refused."""
 
+from tests.e2e.bed.processes import wait_until
 from tests.e2e.manifests import Manifest, container, pod
-from tests.e2e.namespace import LATER, Namespace
+from tests.e2e.namespace import LATER, SOON, Namespace
 
 #: What the kernel says of a process, and what it lets it do.
 _LOOKS = """
@@ -9,6 +10,7 @@ id -u; id -g; id -G
 grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status
 touch /here 2>&1
 grep -E 'db.local' /etc/hosts
+echo done
 exec sleep 3600
 """
 _RESTRICTED: Manifest = {
@@ -20,6 +22,10 @@ _RESTRICTED: Manifest = {
 }
 
 
+def _whole(text: str) -> str:
+    return text if text.endswith("done\n") else ""
+
+
 def test_docker_confines_what_the_restricted_profile_wants_confined(scene: Namespace) -> None:
     shared: Manifest = {"runAsUser": 1000, "runAsGroup": 2000, "supplementalGroups": [3000]}
     aliases = [{"ip": "10.9.8.7", "hostnames": ["db.local"]}]
@@ -28,14 +34,15 @@ def test_docker_confines_what_the_restricted_profile_wants_confined(scene: Names
     own: Manifest = {"securityContext": shared, "hostAliases": aliases, "terminationGracePeriodSeconds": 1}
     scene.create(pod("confined", confined, beside, driver="docker", **own))
     scene.wait_ready("confined", within=LATER)
-    said = scene.logs("confined", "--container=main").replace("\t", " ").splitlines()
+    text = wait_until("its log", lambda: _whole(scene.logs("confined", "--container=main")), within=SOON)
+    said = text.replace("\t", " ").splitlines()
     assert said[:3] == ["1000", "2000", "2000 3000"]
     assert "CapEff: 0000000000000000" in said
     assert "NoNewPrivs: 1" in said
     assert "Seccomp: 2" in said
     assert any("Read-only file system" in line for line in said)
     assert any(line.split() == ["10.9.8.7", "db.local"] for line in said)
-    assert scene.logs("confined", "--container=beside").split() == ["1001"]
+    wait_until("the other's log", lambda: scene.logs("confined", "--container=beside") == "1001\n", within=SOON)
 
 
 def test_capabilities_that_are_added_are_there(scene: Namespace) -> None:
@@ -45,7 +52,8 @@ def test_capabilities_that_are_added_are_there(scene: Namespace) -> None:
         pod("chowner", container(looks, securityContext=own), driver="docker", terminationGracePeriodSeconds=1)
     )
     scene.wait_ready("chowner", within=LATER)
-    assert scene.logs("chowner").split() == ["CapEff:", "0000000000000001"]
+    said = wait_until("its log", lambda: scene.logs("chowner"), within=SOON)
+    assert said.split() == ["CapEff:", "0000000000000001"]
 
 
 def test_root_is_refused_where_it_is_forbidden(scene: Namespace) -> None:

@@ -116,9 +116,13 @@ def test_the_same_by_other_drivers(namespace: Namespace, driver: str) -> None:
     assert {job["ID"] for job in namespace.nomad_jobs()} == {f"vk-{pod['metadata']['uid']}" for pod in pods}
     for pod in pods:
         name = pod["metadata"]["name"]
-        assert namespace.logs(name).startswith(f"{name} ping 1\n")
+        wait_until("its log", partial(_begins_with, namespace, name, f"{name} ping 1\n"), within=SOON)
     namespace.kubectl("scale", f"deployment/{app}", "--replicas=0")
     namespace.wait_until_nomad_is_empty()
+
+
+def _begins_with(namespace: Namespace, name: str, text: str) -> bool:
+    return namespace.logs(name).startswith(text)
 
 
 def _places(namespace: Namespace, pod: Manifest) -> list[tuple[str, str]]:

@@ -20,6 +20,10 @@ class NodePoolMissing(Rejected):
     """The job names a node pool that does not exist; it appears when a client of it joins."""
 
 
+class NoPath(Unavailable):
+    """No server holds a connection to the client just now; what was asked did not get there."""
+
+
 class TooManyStreams(Unavailable):
     """As many logs and exec sessions are open as the connection budget allows."""
 
@@ -40,7 +44,8 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], Callable[[str], PeerError]], ...] = tuple
         ),
         (r"Permission denied$|ACL token (not found|expired|is invalid)", Denied),
         (r"are disabled by the scheduler configuration$", Denied),
-        (r"No path to (node|region)", Unavailable),
+        (r"No path to node", NoPath),
+        (r"No path to region", Unavailable),
         (r"Unknown (allocation|node|job|evaluation)\b|(job|alloc|eval|node) not found$", NotFound),
         (r"no such file or directory$|^(rpc error: )*Task not found$|not found on client$", NotFound),
         (r"^(rpc error: )*Task not running$|^task \"[^\"]*\" is not running\.$", Conflict),
@@ -88,7 +93,7 @@ def leaderless(status: int, text: str) -> bool:
 
 def _kind(status: int, text: str) -> Callable[[str], PeerError]:
     if status == 404 and "No path to" in text:  # noqa: PLR2004 - Not Found
-        return Unavailable
+        return NoPath if "No path to node" in text else Unavailable
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status < 500:  # noqa: PLR2004 - client errors

@@ -5,6 +5,7 @@ offset counts over the files that exist at that moment, so it changes its meanin
 `LogPosition` (index of the file, offset in it) never does. Source: client/fs_endpoint.go.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from vnode.nomad.client import NomadClient
+from vnode.nomad.paths import Pause, with_path
 from vnode.nomad.records import FileInfo
 from vnode.nomad.transport import Transport
 
@@ -125,14 +127,16 @@ class NomadLogs:
     the first byte) and Unavailable (also when the client of the allocation is lost).
     """
 
-    def __init__(self, transport: Transport, region: str = "") -> None:
+    def __init__(self, transport: Transport, region: str = "", pause: Pause = asyncio.sleep) -> None:
         self._transport = transport
         self._client = NomadClient(transport, region)
         self._region = region
+        self._pause = pause
 
     async def files(self, allocation_id: str, task: str) -> TaskLogFiles:
-        """The log files of a task; empty before its first start."""
-        return log_files(await self._client.list_files(allocation_id, _DIRECTORY), task)
+        """The log files of a task; empty before its first start. Waits out a client that changes its server."""
+        listing = await with_path(lambda: self._client.list_files(allocation_id, _DIRECTORY), self._pause)
+        return log_files(listing, task)
 
     async def read(
         self,

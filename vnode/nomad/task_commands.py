@@ -6,7 +6,7 @@ user went away is killed. Both happen in a task of their own, for the user may h
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -17,8 +17,10 @@ from vnode.nomad.attendant import SHELL, Attendant, Stay
 from vnode.nomad.budget import StreamBudget
 from vnode.nomad.client import NomadClient
 from vnode.nomad.endings import Endings
+from vnode.nomad.errors import NoPath
 from vnode.nomad.exec_frames import Exited, FrameError
 from vnode.nomad.exec_session import ExecSession
+from vnode.nomad.paths import Pause, with_path
 from vnode.nomad.task_place import TaskPlace
 from vnode.nomad.transport import Transport
 
@@ -73,8 +75,14 @@ class TaskCommands:
     """Starts commands; `tokens` gives 32 hexadecimal digits that are never the same, `streams` bounds them."""
 
     def __init__(
-        self, transport: Transport, tasks: asyncio.TaskGroup, tokens: Callable[[], str], streams: StreamBudget
+        self,
+        transport: Transport,
+        tasks: asyncio.TaskGroup,
+        tokens: Callable[[], str],
+        streams: StreamBudget,
+        pause: Pause = asyncio.sleep,
     ) -> None:
+        self._pause = pause
         self._transport = transport
         self._streams = streams
         self._client = NomadClient(transport)
@@ -97,7 +105,7 @@ class TaskCommands:
         while attempts:
             attempts -= 1
             attendant = Attendant(self._tokens())
-            async with self._session(_Order(place, tuple(command), stdin, tty, attendant)) as session:
+            async with self._reached(_Order(place, tuple(command), stdin, tty, attendant)) as session:
                 if session.never_began is None:
                     yield session
                     return
@@ -109,7 +117,7 @@ class TaskCommands:
             # Its attendant may come all the same, and would wait for ever.
             with suppress(TimeoutError):
                 await self._endings.end(place, attendant, whole=True)
-        async with self._session(alone) as session:
+        async with self._reached(alone) as session:
             if not stdin and not tty:
                 await session.close_stdin()
             yield session
@@ -134,10 +142,18 @@ class TaskCommands:
 
     async def _in_chroot(self, place: TaskPlace, path: str) -> bool:
         try:
-            return await self._client.has_file(place.allocation, f"{place.task}{path}")
+            return await with_path(lambda: self._client.has_file(place.allocation, f"{place.task}{path}"), self._pause)
+        except NoPath:
+            raise
         except PeerError as error:
             _log.debug("cannot look into a chroot", allocation=place.allocation, path=path, error=str(error))
             return True
+
+    @asynccontextmanager
+    async def _reached(self, order: _Order) -> AsyncIterator[ExecSession]:
+        """A session that begins as soon as the client can be reached: before that, nothing of it has begun there."""
+        async with AsyncExitStack() as opened:
+            yield await with_path(lambda: opened.enter_async_context(self._session(order)), self._pause)
 
     @asynccontextmanager
     async def _session(self, order: _Order) -> AsyncIterator[ExecSession]:
@@ -217,8 +233,12 @@ class TaskCommands:
 
     async def _run(self, place: TaskPlace, command: Sequence[str]) -> None:
         """Run a command to its end, beside the sessions."""
+        async with asyncio.timeout(_KILLING):
+            await with_path(lambda: self._run_reached(place, command), self._pause)
+
+    async def _run_reached(self, place: TaskPlace, command: Sequence[str]) -> None:
         request = place.request(command, tty=False)
-        async with asyncio.timeout(_KILLING), self._transport.websocket(*request) as socket:
+        async with self._transport.websocket(*request) as socket:
             await socket.send(exec_frames.CLOSE_STDIN)
             while (text := await socket.receive()) is not None:
                 if any(isinstance(event, Exited) for event in exec_frames.decode(text)):
@@ -227,7 +247,10 @@ class TaskCommands:
 
 @asynccontextmanager
 async def task_commands(
-    transport: Transport, tokens: Callable[[], str], streams: StreamBudget | None = None
+    transport: Transport,
+    tokens: Callable[[], str],
+    streams: StreamBudget | None = None,
+    pause: Pause = asyncio.sleep,
 ) -> AsyncIterator[TaskCommands]:
     """Commands for the length of the block, which then waits until those that ended have left nothing behind.
 
@@ -235,7 +258,7 @@ async def task_commands(
     """
     try:
         async with asyncio.TaskGroup() as tasks:
-            commands = TaskCommands(transport, tasks, tokens, streams or transport.streams)
+            commands = TaskCommands(transport, tasks, tokens, streams or transport.streams, pause)
             try:
                 yield commands
             finally:

@@ -185,6 +185,10 @@ class Nomad:
         leader = "/v1/status/leader"
         wait_until("Nomad's leader", lambda: self.api(leader), within=_START_SECONDS, of=[self.server])
 
+    def wait_paths(self) -> None:
+        """Wait until the server can reach all ready clients: those that it lost with a restart take up to 16 s."""
+        wait_until("a path to each client", self._reaches_clients, within=_START_SECONDS, of=[self.server])
+
     def set_up(self) -> None:
         """Create tokens, the second pool and the second namespace."""
         if self.management_token:
@@ -212,6 +216,7 @@ class Nomad:
             for added in servers[1:]:
                 added.child.stop()
             self.wait_leader()
+            self.wait_paths()
 
     @contextlib.contextmanager
     def answering(self, connections: int) -> Iterator[None]:
@@ -273,6 +278,14 @@ class Nomad:
         self.server.stop()
         self.start_server()
         self.wait_leader()
+        self.wait_paths()
+
+    def _reaches_clients(self) -> bool:
+        ready = (node["ID"] for node in self.api("/v1/nodes") if node["Status"] == "ready")
+        try:
+            return all(self.api(f"/v1/client/stats?node_id={node}") for node in ready)
+        except BedError:
+            return False
 
     def _add_server(self, name: str) -> Server:
         ports, home = self._ports(), self.home / name

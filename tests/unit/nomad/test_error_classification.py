@@ -1,7 +1,7 @@
 import pytest
 
 from vnode.errors import Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
-from vnode.nomad.errors import NamespaceMissing, NodePoolMissing, classify, leaderless
+from vnode.nomad.errors import NamespaceMissing, NodePoolMissing, NoPath, classify, leaderless
 
 VALIDATION = (
     "2 errors occurred:\n\t* Task group pod validation failed: 1 error occurred:\n\t* EOF No cluster leader\n\n"
@@ -25,8 +25,8 @@ VALIDATION = (
         (500, 'Unknown node "c0ffee"', NotFound),
         (500, "open /data/alloc/c0ffee/alloc/logs: no such file or directory", NotFound),
         (500, "Task not found", NotFound),
-        (404, "No path to node", Unavailable),
-        (500, "No path to node", Unavailable),
+        (404, "No path to node", NoPath),
+        (500, "No path to node", NoPath),
         (404, "No path to region", Unavailable),
         (500, "No path to region", Unavailable),
         (409, "", Conflict),

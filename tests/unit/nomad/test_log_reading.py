@@ -109,6 +109,19 @@ async def test_what_cannot_be_read_is_told_before_the_first_byte(
         await collected(logs.read("c0ffee", "app", "stdout"))
 
 
+async def test_a_client_that_changes_its_server_is_waited_for(transport: Transport, nomad: ScriptedNomad) -> None:
+    away = response(404, text="No path to node")
+    list_as(nomad, away, away, listing((0, 10)))
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    logs = NomadLogs(transport, pause=pause)
+    assert (await logs.files("c0ffee", "app")).stdout.size == 10
+    assert len(pauses) == 2
+
+
 async def test_logs_beyond_the_budget_are_refused_and_a_closed_one_makes_room(
     logs: NomadLogs, transport: Transport, content: Route
 ) -> None:

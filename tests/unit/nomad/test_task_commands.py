@@ -9,9 +9,10 @@ from typing import cast
 
 import pytest
 
-from vnode.errors import Unavailable
+from vnode.errors import PeerError, Unavailable
 from vnode.nomad.attendant import Attendant
 from vnode.nomad.budget import StreamBudget
+from vnode.nomad.errors import NoPath
 from vnode.nomad.task_commands import TaskCommands, task_commands
 from vnode.nomad.task_place import TaskPlace
 from vnode.nomad.transport import Transport
@@ -23,13 +24,18 @@ _TOKENS = [f"{number:032x}" for number in range(1, 9)]
 class Socket:
     """One exec session; `answer` is told what is sent to it."""
 
-    def __init__(self, first: list[str], answer: Callable[["Socket", str], None]) -> None:
+    def __init__(
+        self, first: list[str], answer: Callable[["Socket", str], None], broken: PeerError | None = None
+    ) -> None:
+        self.broken = broken
         self.coming: asyncio.Queue[str | None] = asyncio.Queue()
         for text in first:
             self.coming.put_nowait(text)
         self._answer = answer
 
     async def receive(self) -> str | None:
+        if self.broken is not None:
+            raise self.broken
         return await self.coming.get()
 
     async def send(self, text: str) -> None:
@@ -45,17 +51,25 @@ class Socket:
 
 
 class Nomad:
-    """A docker driver that is late so many times: it has ended, it says, what it has not begun."""
+    """A docker driver that is late so many times: it has ended, it says, what it has not begun.
 
-    def __init__(self, late: int) -> None:
+    Its servers have no path to the client for as many sessions as are `apart`.
+    """
+
+    def __init__(self, late: int = 0, apart: int = 0) -> None:
         self.streams = StreamBudget()
         self.late = late
+        self.apart = apart
         self.begun: list[str] = []
         self.killed = 0
         self._sessions = 0
 
     @asynccontextmanager
     async def websocket(self, _path: str, query: Mapping[str, str]) -> AsyncIterator[Socket]:
+        if self.apart:
+            self.apart -= 1
+            yield Socket([], lambda *_: None, NoPath("Nomad: No path to node"))
+            return
         script = json.loads(query["command"])[2]
         if "kill -9" in script:
             self.killed += 1
@@ -87,13 +101,18 @@ class Nomad:
 @asynccontextmanager
 async def _commands(nomad: Nomad) -> AsyncIterator[TaskCommands]:
     tokens = iter(_TOKENS)
-    async with asyncio.timeout(5), task_commands(cast(Transport, nomad), lambda: next(tokens)) as commands:
+    transport = cast(Transport, nomad)
+    async with asyncio.timeout(5), task_commands(transport, lambda: next(tokens), pause=_no_time) as commands:
         yield commands
+
+
+async def _no_time(_seconds: float) -> None:
+    await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("late", [0, 1, 3])
 async def test_a_command_that_nomad_took_for_ended_is_begun_by_another_try(late: int) -> None:
-    nomad = Nomad(late)
+    nomad = Nomad(late=late)
     async with (
         _commands(nomad) as commands,
         commands.start(_PLACE, ["echo", "hello"], stdin=False, tty=False) as session,
@@ -102,6 +121,26 @@ async def test_a_command_that_nomad_took_for_ended_is_begun_by_another_try(late:
         assert (await session.read(), session.code) == ((), 7)
     assert nomad.begun == [_TOKENS[late]]
     assert nomad.killed == late
+
+
+async def test_a_client_that_changes_its_server_is_waited_for() -> None:
+    nomad = Nomad(apart=3)
+    async with (
+        _commands(nomad) as commands,
+        commands.start(_PLACE, ["echo", "hello"], stdin=False, tty=False) as session,
+    ):
+        assert await session.read() == [("stdout", b"hello")]
+    assert len(nomad.begun) == 1
+    assert nomad.killed == 0
+
+
+async def test_a_client_that_does_not_come_back_is_told() -> None:
+    nomad = Nomad(apart=100)
+    async with _commands(nomad) as commands:
+        with pytest.raises(NoPath):
+            async with commands.start(_PLACE, ["echo"], stdin=False, tty=False):
+                pass
+    assert nomad.killed == 0
 
 
 async def test_it_is_tried_a_few_times_only() -> None:
