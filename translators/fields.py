@@ -310,6 +310,8 @@ ROWS: tuple[Row, ...] = (
             "livenessProbe": "a container that fails it is ended, and started again by the Pod's restartPolicy",
             "readinessProbe": "",
             "startupProbe": "as livenessProbe; the other probes wait for it",
+            "terminationMessagePath": "docker; exec outside of /dev, /proc, /sys and /secrets; raw_exec has none",
+            "terminationMessagePolicy": "in FallbackToLogsOnError the end of stdout comes before that of stderr",
         },
     ),
     *(
@@ -350,18 +352,6 @@ ROWS: tuple[Row, ...] = (
         "the docker driver pulls an image that the client does not have, also with Never",
         drivers=(DOCKER,),
         harmless=_is_one_of(None, "", "Always", "IfNotPresent"),
-    ),
-    Row(
-        "spec.containers[].terminationMessagePath",
-        Verdict.WARNED,
-        "termination messages are not collected",
-        harmless=_is_one_of(None, "", "/dev/termination-log"),
-    ),
-    Row(
-        "spec.containers[].terminationMessagePolicy",
-        Verdict.WARNED,
-        "termination messages are not collected",
-        harmless=_is_one_of(None, "", "File"),
     ),
     *(
         Row(f"{CONTAINER}{name}", Verdict.WARNED, "a task has no standard input of its own; use kubectl exec")

@@ -52,6 +52,7 @@ from vnode.patience import patiently
 from vnode.pods.decide import Circumstances
 from vnode.pods.decide.circumstances import SETTLING, SETTLING_OF_MANY
 from vnode.pods.log_meter import LogMeter
+from vnode.pods.message_reader import MessageReader
 from vnode.pods.pod_events import PodEvents
 from vnode.pods.queue import KeyedQueue
 from vnode.pods.reconciler import Peers, Reconciler
@@ -317,6 +318,7 @@ class Service:
                 variables=ObservedVariables(self.variables, self._told) if self.settings.observe else self.variables,
                 events=PodEvents(self.recorder, self.node.name),
                 logs=LogMeter(NomadLogs(self.transport)),
+                messages=MessageReader(self.client, NomadLogs(self.transport)),
                 link=self.link,
                 tokens=TokenRequester(self._writing(self.kubernetes)),
             ),

@@ -64,6 +64,9 @@ _PAUSE = frozenset({"BackOff"})
 _FAILS_ONCE = "test -e /work/tried && exit 0; touch /work/tried; exit 3"
 _WELL_THE_SECOND_TIME = "test -e /work/tried && touch /work/well; touch /work/tried; exec sleep 3600"
 
+_TELLS = "echo 'no disk' > /dev/termination-log; exit 3"
+_FROM_LOG: Manifest = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+
 CORPUS: dict[str, Case] = {
     "ends-well": _case("sleep 1", **_ONCE),
     "ends-badly": _case("sleep 1; exit 3", **_ONCE),
@@ -148,6 +151,14 @@ CORPUS: dict[str, Case] = {
             }
         ],
     ),
+    "leaves-a-message": _case(_TELLS, **_ONCE),
+    "leaves-it-elsewhere": _case(container("echo mine > /tmp/said", terminationMessagePath="/tmp/said"), **_ONCE),
+    "leaves-much": _case("yes 0123456 | head -c 9000 > /dev/termination-log", **_ONCE),
+    "leaves-a-log": _case(container("yes 0123456 | head -c 9000; exit 3", **_FROM_LOG), **_ONCE),
+    "leaves-short-lines": _case(container("seq 200; exit 3", **_FROM_LOG), **_ONCE),
+    "leaves-a-log-when-well": _case(container("echo well", **_FROM_LOG), **_ONCE),
+    "leaves-both": _case(container(f"echo log; {_TELLS}", **_FROM_LOG), **_ONCE),
+    "init-leaves-a-message": _case("true", initContainers=[container(_TELLS, name="first")], **_ONCE),
     "lives-once-only": _case(
         _probed(_FOR_EVER, liveness={"exec": {"command": ["false"]}, "failureThreshold": 2}), **_ONCE
     ),

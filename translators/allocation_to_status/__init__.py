@@ -15,6 +15,7 @@ from translators.allocation_to_status.patch import status_patch
 from translators.allocation_to_status.reasons import FailureKind
 from translators.allocation_to_status.situation import runs_up
 from translators.allocation_to_status.status import failed_status, final_status, pod_status, status_of
+from translators.allocation_to_status.termination_messages import UnreadMessage, unread_messages
 
 __all__ = [
     "EventNote",
@@ -23,6 +24,7 @@ __all__ = [
     "Judgement",
     "Outcome",
     "Stage",
+    "UnreadMessage",
     "change_of_the_job",
     "disruption",
     "failed_status",
@@ -35,4 +37,5 @@ __all__ = [
     "runs_up",
     "status_of",
     "status_patch",
+    "unread_messages",
 ]

@@ -19,7 +19,8 @@ class Facts:
     bridge or CNI network, or nobody's; only such an address is published as podIP. `refusal` keeps a Pod waiting
     with the reason why it can never run as it is written; `hindrance` is what it waits for before it is submitted.
     `run_positions` holds by task name the containerID, with its log position, of the run that began last. `health`
-    holds by task name what probes say; a container that has some and is not in it has not been asked yet.
+    holds by task name what probes say; a container that has some and is not in it has not been asked yet. `messages`
+    holds by run what containers left to say about their end.
     """
 
     allocations: tuple[Allocation, ...] = ()
@@ -31,3 +32,4 @@ class Facts:
     hindrance: Hindrance | None = None
     run_positions: Mapping[str, str] = field(default_factory=dict)
     health: Mapping[str, Health] = field(default_factory=dict)
+    messages: Mapping[str, str] = field(default_factory=dict)

@@ -16,6 +16,9 @@ from translators.records.pods import ContainerStateRunning, ContainerStateTermin
 LOCATION_LOST = "ContainerStatusUnknown"
 
 _UNKNOWN_EXIT = 137
+
+#: Bytes that the messages of one Pod's containers may have: pkg/kubelet/container/runtime.go.
+_MESSAGES = 12 * 1024
 _NOT_FOUND = "The container could not be located when the pod was terminated"
 
 
@@ -129,10 +132,11 @@ def _ended(
         return seen
     details = run.terminated.details
     exit_code, reason, message = _outcome(details, run)
+    left = situation.facts.messages.get(container_id.identity(identity), "")
     return ContainerStateTerminated(
         exit_code=exit_code,
         reason=reason,
-        message=message,
+        message=_shortened(": ".join(filter(None, (message, left))), situation),
         started_at=_started_at(held, allocation.task_states.get(task), run, identity),
         finished_at=from_nanoseconds(run.terminated.time),
         container_id=identity,
@@ -147,6 +151,13 @@ def _outcome(details: dict[str, str], run: EndedRun) -> tuple[int, str, str]:
         # The client lost sight of the process: its exit code is not known.
         return _UNKNOWN_EXIT, LOCATION_LOST, details.get("exit_message", "")
     return exit_code, "Error" if exit_code else "Completed", run.sibling
+
+
+def _shortened(message: str, situation: Situation) -> str:
+    """As much of it as all messages of a Pod may have together allows (kubelet/status normalizeStatus)."""
+    spec = situation.pod.spec
+    most = _MESSAGES // (len(spec.every_container) + len(spec.ephemeral_containers))
+    return message.encode()[:most].decode(errors="ignore") if len(message) > most // 4 else message
 
 
 def _started_at(held: ContainerStatus | None, state: TaskState | None, run: EndedRun, identity: str) -> datetime | None:

@@ -16,6 +16,7 @@ from translators.pod_to_job.environment import Environment
 from translators.pod_to_job.identities import identities
 from translators.pod_to_job.mounts import mounted
 from translators.pod_to_job.security import Security, security
+from translators.pod_to_job.termination_message import message_file
 from translators.pod_to_job.vault_files import vault_part
 from translators.policy import DOCKER, EXEC, MOCK, RAW_EXEC
 from translators.records.jobs import Artifact, LogConfig, Task, Template
@@ -70,13 +71,12 @@ def task(container: Container, around: Surroundings) -> Made:
     there = mounted(container, driver, around.pod, around.drivers, around.data.mountable)
     secret = vault_part(around.vault, container.name, driver)
     signed = identities(around.settings, container.name)
+    last_words = message_file(container, driver)
     path = f"spec.containers[{container.name}]"
     command = tuple(found.expand(text, f"{path}.command") for text in container.command)
     if command and isinstance(command[0], Expression):
-        message = (
-            "a program may not be named by data of an object or by an address; name it, and pass these as arguments"
-        )
-        raise Refused(Finding("PodFeatureUnsupported", f"{path}.command", message))
+        wrong = "a program may not be named by data of an object or by an address; name it, and pass these as arguments"
+        raise Refused(Finding("PodFeatureUnsupported", f"{path}.command", wrong))
     named = setting(annotations.USER, container.name)
     secured = security(container, around.pod, named) if driver == DOCKER else Security(config={})
     launch = Launch(
@@ -85,7 +85,7 @@ def task(container: Container, around: Surroundings) -> Made:
         work_dir=_work_dir(container, setting(annotations.WORK_DIR, container.name)),
         host_network=around.network_mode == ports.HOST,
         hostname=ports.hostname(around.pod) if around.network_mode == ports.OWN and driver == DOCKER else "",
-        binds=(*there.binds, *secret.mounted.binds),
+        binds=(*there.binds, *secret.mounted.binds, *last_words.binds),
         mounts=there.mounts,
         hosts=_hosts(around.pod),
         security=secured.config,
@@ -116,12 +116,18 @@ def task(container: Container, around: Surroundings) -> Made:
                 *around.data.private_environment(container.name),
                 *there.templates,
                 *secret.mounted.templates,
+                *last_words.templates,
             )
         ),
         vault=secret.login,
         identities=signed.identities,
     )
-    warnings = (*there.warnings, *secret.mounted.warnings, *_exposed(found, container, driver))
+    warnings = (
+        *there.warnings,
+        *secret.mounted.warnings,
+        *last_words.warnings,
+        *_exposed(found, container, driver),
+    )
     return Made(task=made, written=keys, warnings=warnings)
 
 

@@ -141,6 +141,8 @@ class Container:
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
+    termination_message_path: Text = ""
+    termination_message_policy: Text = ""
     security_context: SecurityContext = _NO_SECURITY
 
     @property

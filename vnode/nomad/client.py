@@ -175,10 +175,19 @@ class NomadClient:
         """What a client's host uses; raises NotFound when it cannot be reached."""
         return await self._get(_CLIENT_USAGE, "/v1/client/stats", "", {"node_id": client_id})
 
+    async def file(self, allocation_id: str, path: str) -> FileInfo:
+        """What is known of a file or directory of an allocation; raises NotFound when it or the allocation is gone."""
+        return await self._get(_FILE, _path("client", "fs", "stat", allocation_id), "", {"path": path})
+
+    async def read_file(self, allocation_id: str, path: str, *, offset: int, limit: int) -> bytes:
+        """At most `limit` bytes of a file of an allocation; raises NotFound when it or the allocation is gone."""
+        query = {**self._query(""), "path": path, "offset": str(offset), "limit": str(limit)}
+        return (await self._transport.request("GET", _path("client", "fs", "readat", allocation_id), query)).body
+
     async def has_file(self, allocation_id: str, path: str) -> bool:
         """Whether an allocation holds a file or directory, e.g. `main/bin/sh`; False when it is gone itself."""
         try:
-            await self._get(_FILE, _path("client", "fs", "stat", allocation_id), "", {"path": path})
+            await self.file(allocation_id, path)
         except NotFound:
             return False
         return True

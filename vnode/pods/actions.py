@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from translators.allocation_to_status import EventNote
+from translators.allocation_to_status import EventNote, UnreadMessage
 from translators.material import TokenNeed
 from translators.records.allocations import AllocationId
 from translators.records.jobs import Job, JobId
@@ -128,6 +128,13 @@ class MeasureLogs:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadMessage:
+    """Read what a container that has ended left to say; where that fails, its message says so."""
+
+    message: UnreadMessage
+
+
+@dataclass(frozen=True, slots=True)
 class Reread:
     """Read the job, its allocations and evaluations, for what we know of them is incomplete."""
 
@@ -198,6 +205,7 @@ Action = (
     | Remember
     | ConfirmAbsence
     | MeasureLogs
+    | ReadMessage
     | Reread
     | RequestTokens
     | Deliver

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from translators.allocation_to_status import EventNote
+from translators.allocation_to_status import EventNote, UnreadMessage
 from translators.container_id import ContainerId, LogPosition
 from translators.errors import Finding
 from translators.identity import owner_of
@@ -101,6 +101,13 @@ class LogMeter(Protocol):
         """Where the next byte of both streams will be written."""
 
 
+class Messages(Protocol):
+    """Finds what containers left to say."""
+
+    async def read(self, message: UnreadMessage) -> str:
+        """The message, or why it cannot be read; does not take long."""
+
+
 class Link(Protocol):
     """Keeps whether Nomad serves us."""
 
@@ -120,6 +127,7 @@ class Peers:
     variables: VariableApi
     events: Events
     logs: LogMeter
+    messages: Messages
     link: Link
     tokens: TokenApi
 
@@ -255,6 +263,8 @@ class Reconciler:
                 await self._confirm_absence(uid, namespace, name)
             case actions.MeasureLogs():
                 await self._measure_logs(action, uid)
+            case actions.ReadMessage(message):
+                await self._read_message(uid, message)
             case actions.Reread(namespace, job_id):
                 await self._reread(uid, namespace, job_id)
             case actions.RequestTokens() | actions.Deliver() | actions.Recall() | actions.Withdraw():
@@ -352,6 +362,14 @@ class Reconciler:
         known = self._view.observation(uid).memory.positions
         self._view.remember(uid, positions={**known, action.task: str(begun)})
         self._queue.add(uid)
+
+    async def _read_message(self, uid: PodUid, message: UnreadMessage) -> None:
+        left = await self._peers.messages.read(message)
+        run = message.run
+        earlier = f"nomad://{run.allocation}/{run.task}/"
+        known = self._view.observation(uid).memory.messages
+        kept = {each: text for each, text in known.items() if not each.startswith(earlier)}
+        self._view.remember(uid, messages={**kept, f"{earlier}{run.run}": left})
 
     async def _confirm_absence(self, uid: PodUid, namespace: str, name: str) -> None:
         found = await self._peers.pods.get(namespace, name)

@@ -47,7 +47,8 @@ class Memory:
     was sent, `permitted_in` that of a permit, whatever came of it. `missed_permit` is when the tasks of an agent
     that was restarted began to wait for one, by its clock, and `permitted_again` when they were given it.
     `stop_evaluation` is the evaluation of our own stop. `ending` holds by run when the grace of one ends that was
-    asked to end for its probes, None once it was killed. `turns` names the init containers that were let begin,
+    asked to end for its probes, None once it was killed. `messages` holds by run what was read of a container that has
+    ended and that no status tells of yet. `turns` names the init containers that were let begin,
     `hindrance` is what a Pod was last said to wait for. `delivered` is the stamp of the data that is in Nomad,
     `missed_data` when a task began to wait for it nevertheless, by its client's clock, `recalled` that the tokens
     in it were looked up, `withdrawn` that it was removed.
@@ -69,6 +70,7 @@ class Memory:
     permitted_again: datetime | None = None
     stop_evaluation: str = ""
     ending: Mapping[str, datetime | None] = field(default_factory=dict)
+    messages: Mapping[str, str] = field(default_factory=dict)
     turns: frozenset[tuple[AllocationId, str]] = frozenset()
     hindrance: str = ""
     delivered: str = ""

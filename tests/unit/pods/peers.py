@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.unit.pods.observations import NOW, pod
-from translators.allocation_to_status import EventNote
+from translators.allocation_to_status import EventNote, UnreadMessage
 from translators.container_id import LogPosition, StreamPosition
 from translators.material import Token, TokenNeed
 from translators.records.allocations import Allocation, Evaluation
@@ -33,6 +33,7 @@ class Script:
             variables=Variables(self),
             events=_Events(self),
             logs=_Logs(self),
+            messages=_Messages(self),
             link=_Link(self),
             tokens=_Tokens(self),
         )
@@ -112,6 +113,14 @@ class _Events:
 
     def record(self, pod: Pod, event: EventNote) -> None:
         self._script.ask("event", pod.metadata.name, event.reason)
+
+
+class _Messages:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    async def read(self, message: UnreadMessage) -> str:
+        return str(self._script.ask("read_message", str(message.run), default=""))
 
 
 class _Link:

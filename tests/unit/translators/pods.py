@@ -36,8 +36,6 @@ def container(name: str = "web", **fields: Value) -> dict[str, Any]:
         "name": name,
         "image": "busybox:1.36",
         "imagePullPolicy": "IfNotPresent",
-        "terminationMessagePath": "/dev/termination-log",
-        "terminationMessagePolicy": "File",
         "resources": {},
         **fields,
     }

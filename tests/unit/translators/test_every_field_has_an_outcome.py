@@ -108,8 +108,6 @@ def test_settings_of_a_container_that_change_nothing_pass_silently(fields: dict[
     [
         ({"tty": True}, "tty"),
         ({"imagePullPolicy": "Never"}, "imagePullPolicy"),
-        ({"terminationMessagePolicy": "FallbackToLogsOnError"}, "terminationMessagePolicy"),
-        ({"terminationMessagePath": "/tmp/m"}, "terminationMessagePath"),
         ({"newest": {"a": 1}}, "newest"),
     ],
 )

@@ -57,4 +57,5 @@ def facts(
         hindrance=hindrance,
         run_positions=observation.memory.positions,
         health=observation.health,
+        messages=observation.memory.messages,
     )
