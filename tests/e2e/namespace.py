@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import yaml
-
-from tests.e2e.bed.bed import REPOSITORY, Bed
+from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.manifests import Manifest
 from tests.e2e.objects import texts_of
@@ -20,7 +18,6 @@ LATER = 100.0
 #: Deadline of what becomes empty, which may hold hundreds.
 _EMPTY = 180.0
 
-_BINDING = REPOSITORY / "deploy" / "components" / "workloads" / "rolebinding.yaml"
 _FOLDERS = {"v1": "/api/v1", "apps/v1": "/apis/apps/v1", "batch/v1": "/apis/batch/v1"}
 _CONTROLLERS = ("/apis/apps/v1/{}/deployments", "/apis/apps/v1/{}/statefulsets", "/apis/batch/v1/{}/jobs")
 
@@ -50,8 +47,7 @@ class Namespace:
 
     def bind_workloads(self) -> None:
         """Do what an administrator does for a namespace whose Pods may run on Nomad."""
-        path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self.name}/rolebindings"
-        self.bed.control_plane.api(path, "POST", yaml.safe_load(_BINDING.read_text()))
+        self.bed.bind_workloads(self.name)
 
     def empty(self) -> None:
         """Delete everything and wait until neither side holds anything of it."""

@@ -52,6 +52,8 @@ def up(profile: Profile, directory: Path | None, *, vnode: bool, real_node: bool
         click.echo(f"# A {profile} bed in {place}, up in {bed.started_in:.1f} s. Logs: {bed.logs}")
         for name, value in bed.environment().items():
             click.echo(f"export {name}={shlex.quote(value)}")
+        if profile == "secured":
+            bed.bind_workloads("default")
         if vnode:
             click.echo(f"# vnode runs; its log: {stack.enter_context(bed.vnode()).log}")
         else:

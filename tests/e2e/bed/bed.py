@@ -44,6 +44,7 @@ RIGHTS = (
     ),
     REPOSITORY / "deploy" / "components" / "server-tls-bootstrap" / "rbac.yaml",
 )
+BINDING = REPOSITORY / "deploy" / "components" / "workloads" / "rolebinding.yaml"
 VNODE_USER = "system:serviceaccount:vnode:vnode"
 _SOCKET_PATH_LIMIT = 70
 
@@ -125,6 +126,11 @@ class Bed:
     def audit_log(self) -> Path:
         """Every request the API server answered (audit.py reads it)."""
         return self.control_plane.audit_log
+
+    def bind_workloads(self, namespace: str) -> None:
+        """Let vnode read what the Pods of a namespace name, as its administrator does."""
+        path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings"
+        self.control_plane.api(path, "POST", yaml.safe_load(BINDING.read_text()))
 
     def free_port(self) -> int:
         """A port for a server that a test starts."""
