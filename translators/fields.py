@@ -222,13 +222,13 @@ ROWS: tuple[Row, ...] = (
             "projected": "tokens are renewed in place; see its sources",
             "emptyDir": "medium Memory: docker, for one container; sizeLimit is enforced there only",
             "hostPath": "docker and raw_exec, where the policy allows the path; the type is not checked",
+            "persistentVolumeClaim": "docker and exec, with `--persistent-volumes`: volumes of Nomad, mounted whole",
+            "ephemeral": "as persistentVolumeClaim",
         },
     ),
     *_refused(
         VOLUME,
         {
-            "persistentVolumeClaim": "claims are not supported yet",
-            "ephemeral": "claims are not supported yet",
             "csi": "needs a CSI driver on a Kubernetes node",
             "image": "images as volumes are not supported",
             **dict.fromkeys(

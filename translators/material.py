@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from translators.errors import Hindrance, Waiting
 from translators.records.sources import ConfigMap, Secret, Service
+from translators.records.storage import Claim, PersistentVolume
 
 CONFIG_MAP: Literal["ConfigMap"] = "ConfigMap"
 SECRET: Literal["Secret"] = "Secret"  # noqa: S105 - the name of a kind
@@ -61,6 +62,30 @@ class Token:
         return due + timedelta(seconds=10 * jitter)
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What is known of a claim by its name: the claim and the volume that it names, None where there is none."""
+
+    claim: Claim | None = None
+    volume: PersistentVolume | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """The claims of a Pod by their names.
+
+    `served` is false where claims are not looked at. One that is not in `found` was not looked for yet, or, as
+    `problem` says in a sentence, could not be.
+    """
+
+    served: bool = False
+    problem: str = ""
+    found: Mapping[str, Claimed] = field(default_factory=dict)
+
+
+_NO_CLAIMS = Claims()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """What is known of the objects that a Pod names.
@@ -77,6 +102,7 @@ class Material:
     live: bool = False
     services: tuple[Service, ...] | None = ()
     stamp: str = ""
+    claims: Claims = _NO_CLAIMS
 
     def find(self, key: ObjectKey) -> DataObject | None:
         """The object, or None where there is none.

@@ -9,10 +9,11 @@ import gc
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 import structlog
 from prometheus_client import Gauge
@@ -21,8 +22,10 @@ from pydantic import TypeAdapter
 from translators.clients_to_node import PROVIDER_TAINT, min_mhz_per_core
 from translators.namespaces import nomad_namespace
 from translators.pod_to_job import JobContext
+from translators.provisioning import Home
 from translators.records.pods import Pod, PodUid
 from translators.records.sources import Service as KubernetesService
+from translators.records.storage import Claim, PersistentVolume
 from translators.references import references
 from vnode import __version__
 from vnode.cluster import Cluster
@@ -35,6 +38,7 @@ from vnode.kube.events import EventRecorder
 from vnode.kube.patches import PodWriter
 from vnode.kube.reflector import Reflector
 from vnode.kube.tokens import TokenRequester
+from vnode.kube.volumes import Volumes
 from vnode.metrics import Metrics
 from vnode.node.description import Description
 from vnode.node.heartbeat import NodeKeeper
@@ -43,6 +47,7 @@ from vnode.nomad.budget import StreamBudget
 from vnode.nomad.client import NomadClient
 from vnode.nomad.event_stream import EventSink, EventStream
 from vnode.nomad.events import Topic
+from vnode.nomad.host_volumes import NomadHostVolumes
 from vnode.nomad.logs import NomadLogs
 from vnode.nomad.task_commands import task_commands
 from vnode.nomad.transport import Transport
@@ -60,6 +65,7 @@ from vnode.probes.network import network_probes
 from vnode.probes.prober import COMMANDS, Prober
 from vnode.probes.questions import Questions
 from vnode.settings import Settings
+from vnode.storage.provisioner import Provisioner
 from vnode.view.neighbours import NeighbourStore
 from vnode.view.runs import RunWatch
 from vnode.view.services import ServiceStore
@@ -68,8 +74,12 @@ from vnode.view.view import View
 _log = structlog.get_logger(__name__)
 
 _SERVICE = TypeAdapter(KubernetesService)
+_CLAIM: TypeAdapter[Claim] = TypeAdapter(Claim)
+_VOLUME: TypeAdapter[PersistentVolume] = TypeAdapter(PersistentVolume)
 
 WORKERS = 32
+#: Volumes that are made or removed at once: Nomad waits for what makes them.
+_MAKERS = 4
 #: Connections of probes: a command is asked while the one before it is being ended.
 _COMMANDS = 2 * COMMANDS
 #: Pods that wait for a later look: more than these are being started, or in trouble, at once.
@@ -189,6 +199,7 @@ class Service:
                 tasks.create_task(self.following.resync_slowly(asyncio.sleep)),
                 tasks.create_task(self._probe()),
                 *(tasks.create_task(self._reconciler().work()) for _ in range(WORKERS)),
+                *(tasks.create_task(work) for work in self._storage()),
             ]
             await over.wait()
             self.following.end()
@@ -307,6 +318,44 @@ class Service:
             asyncio.sleep,
             told=self.services.hindered,
         )
+
+    def _storage(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What follows claims and volumes, and makes volumes, where that is asked for."""
+        store = self.view.claims
+        if not self.settings.persistent_volumes:
+            return
+        store.serve()
+        if not self.settings.observe:
+            provisioner = Provisioner(
+                Home(cluster=self.cluster.id, node=self.node.name),
+                store,
+                KeyedQueue(time.monotonic),
+                Volumes(self.kubernetes),
+                NomadHostVolumes(self.transport),
+                self.recorder,
+                namespace=lambda namespace: nomad_namespace(self.settings.namespace_map, namespace),
+                clients=lambda: self.view.clients if self.view.clients.synced else None,
+            )
+            yield from (provisioner.work() for _ in range(_MAKERS))
+        following = time.monotonic, random.random, asyncio.sleep
+        yield Reflector(
+            self.kubernetes,
+            "/api/v1/persistentvolumeclaims",
+            {},
+            _CLAIM.validate_python,
+            store.claims,
+            *following,
+            told=store.hindered,
+        ).run()
+        yield Reflector(
+            self.kubernetes,
+            "/api/v1/persistentvolumes",
+            {},
+            _VOLUME.validate_python,
+            store.volumes,
+            *following,
+            told=store.hindered,
+        ).run()
 
     def _reconciler(self) -> Reconciler:
         return Reconciler(

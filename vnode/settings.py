@@ -139,6 +139,9 @@ class Settings(BaseSettings):
     kubernetes_service: str = Field(
         "", pattern=r"^(.+:[0-9]+)?$", description="host:port of the API server as Nomad's tasks reach it."
     )
+    persistent_volumes: bool = Field(
+        default=False, description="Serve PersistentVolumeClaims by volumes of Nomad, and make such volumes."
+    )
     routable_allocations: bool = Field(
         default=False, description="The cluster reaches the addresses of Nomad's bridge and CNI networks."
     )

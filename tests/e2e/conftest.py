@@ -65,8 +65,9 @@ def shared_directory(bed: Bed) -> Path:
 @pytest.fixture(scope="session")
 def vnode(bed: Bed) -> Iterator[VnodeProcess]:
     """The Node `nomad`, whose Pods may run on all five clients."""
-    runtime_classes = REPOSITORY / "deploy" / "base" / "policy" / "runtimeclasses.yaml"
-    bed.kubectl("apply", f"--filename={runtime_classes}")
+    deploy = REPOSITORY / "deploy"
+    for file in ("base/policy/runtimeclasses.yaml", "components/persistent-volumes/storageclass.yaml"):
+        bed.kubectl("apply", f"--filename={deploy / file}")
     drivers = {"raw_exec": {"namespaces": ["scene-*"]}, "mock_driver": {"namespaces": ["scene-*"]}}
     policy = {
         "drivers": drivers,
@@ -74,7 +75,7 @@ def vnode(bed: Bed) -> Iterator[VnodeProcess]:
         "identities": {"audiences": {"scene-*": "{namespace}.example.com"}},
         "host_paths": {"scene-*": str(shared_directory(bed))},
     }
-    with bed.vnode("--node-pool=all", settings={"policy": policy}) as process:
+    with bed.vnode("--node-pool=all", "--persistent-volumes", settings={"policy": policy}) as process:
         yield process
 
 

@@ -60,6 +60,22 @@ def pod(
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod_spec(*whole, **spec)}
 
 
+def volume_claim(name: str, mode: str = "ReadWriteOnce", **spec: Any) -> Manifest:
+    """A claim of a volume that vnode makes, unless the spec says otherwise."""
+    own = {"storageClassName": "nomad-host-volume", "resources": {"requests": {"storage": "64Mi"}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name},
+        "spec": {"accessModes": [mode], **own, **spec},
+    }
+
+
+def claiming(claim: str) -> Manifest:
+    """A volume `data` that shows a claim."""
+    return {"name": "data", "persistentVolumeClaim": {"claimName": claim}}
+
+
 def deployment(name: str, script: str, replicas: int, *, driver: str = "raw_exec", **spec: Any) -> Manifest:
     """A Deployment of Pods with one container."""
     return _controlled("apps/v1", "Deployment", name, script, driver, {"replicas": replicas}, spec)

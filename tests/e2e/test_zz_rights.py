@@ -16,17 +16,18 @@ import pytest
 
 from tests.e2e import kubelet_api
 from tests.e2e.bed import audit
-from tests.e2e.bed.bed import RIGHTS, VNODE_USER, Bed
+from tests.e2e.bed.bed import REPOSITORY, RIGHTS, VNODE_USER, Bed
 from tests.e2e.bed.errors import BedError
 from tests.e2e.bed.nomad import POLICY
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.conftest import Namespaces
-from tests.e2e.manifests import Manifest, container, pod
+from tests.e2e.manifests import Manifest, claiming, container, pod, volume_claim
 from tests.e2e.namespace import LATER, SOON, Namespace, condition, container_status, phase
 from tests.e2e.objects import config_map, secret
 from tests.e2e.signing import approve
 
+_STORAGE_CLASS = REPOSITORY / "deploy" / "components" / "persistent-volumes" / "storageclass.yaml"
 _DENIED = "Permission denied"
 _POOR = "poor"
 _THRIFTY = "thrifty"
@@ -204,7 +205,12 @@ def test_rights_in_kubernetes_are_those_that_are_used(bed: Bed, namespaces: Name
     """One small life of a Node and its Pods needs every right, so this holds without other tests, too."""
     flags = ("--leader-elect", "--leader-elect-namespace=vnode", f"--leader-identity={_THRIFTY}")
     bootstrap = bed.vnode(
-        "--node-pool=all", "--server-tls-bootstrap", *flags, node_name=_THRIFTY, with_certificate=False
+        "--node-pool=all",
+        "--server-tls-bootstrap",
+        "--persistent-volumes",
+        *flags,
+        node_name=_THRIFTY,
+        with_certificate=False,
     )
     with bootstrap as vnode, namespaces() as namespace:
         approve(bed, _THRIFTY)
@@ -212,7 +218,10 @@ def test_rights_in_kubernetes_are_those_that_are_used(bed: Bed, namespaces: Name
         token = {"serviceAccountToken": {"path": "token", "audience": "vault"}}
         data = {"sources": [token, {"configMap": {"name": "data"}}, {"secret": {"name": "data"}}]}
         mounted = container(_RUNS, volumeMounts=[{"name": "data", "mountPath": "/data"}])
+        bed.kubectl("apply", f"--filename={_STORAGE_CLASS}")
+        namespace.apply(volume_claim("claim"))
         namespace.create(
+            pod("claims", mounted, driver="docker", node=_THRIFTY, volumes=[claiming("claim")]),
             config_map("data", {"a": ""}),
             secret("data", {"b": ""}),
             pod("data", mounted, node=_THRIFTY, volumes=[{"name": "data", "projected": data}]),
@@ -222,6 +231,7 @@ def test_rights_in_kubernetes_are_those_that_are_used(bed: Bed, namespaces: Name
             pod("restarts", "exit 3", node=_THRIFTY),
         )
         _read_log(bed, vnode, namespace)
+        _use_up(bed, namespace, "claims", "claim")
         namespace.wait_ready("forced")
         namespace.wait(
             "restarts", "to restart", lambda found: container_status(found).get("restartCount"), within=LATER
@@ -241,6 +251,14 @@ def test_rights_in_kubernetes_are_those_that_are_used(bed: Bed, namespaces: Name
     used, granted = audit.used(bed.audit_log, VNODE_USER, agent="vnode/"), audit.granted(RIGHTS)
     assert sorted(map(str, used - granted)) == [], "used and not granted"
     assert sorted(map(str, granted - used)) == [], "granted and never used"
+
+
+def _use_up(bed: Bed, namespace: Namespace, name: str, claim: str) -> None:
+    """A volume is made for a claim, and removed after it."""
+    namespace.wait_ready(name, within=LATER)
+    namespace.delete(name, grace=1)
+    namespace.kubectl("delete", "pvc", claim)
+    wait_until("the volume to be removed", lambda: _uses(bed, "delete", "persistentvolumes"), within=LATER)
 
 
 def _stand_by(bed: Bed) -> None:

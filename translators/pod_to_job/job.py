@@ -7,7 +7,17 @@ from translators import annotations, identity, policy, support, vault
 from translators.annotations import Annotations
 from translators.errors import Finding, Refused
 from translators.material import NOTHING, Material
-from translators.pod_to_job import host_paths, initialization, placement, ports, probes, resources, restarts, turns
+from translators.pod_to_job import (
+    claims,
+    host_paths,
+    initialization,
+    placement,
+    ports,
+    probes,
+    resources,
+    restarts,
+    turns,
+)
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.data import gather
 from translators.pod_to_job.drivers import driver
@@ -68,6 +78,7 @@ def _translate(pod: Pod, context: JobContext, rules: Policy, material: Material)
     initialization.check(pod)
     probes.check(pod.spec.every_container, drivers)
     of_hosts = host_paths.judge(pod, drivers, rules)
+    volumes = claims.requests(pod, drivers, material.claims)
     address = ports.reached_at(pod, settings, drivers, routable=context.routable_allocations)
     data = gather(pod, settings, drivers, context, material, pod_ip=ports.pod_ip(pod, settings, drivers, address))
     around = Surroundings(
@@ -77,6 +88,7 @@ def _translate(pod: Pod, context: JobContext, rules: Policy, material: Material)
         context=context,
         network_mode=ports.mode(pod, drivers),
         data=data,
+        volumes=volumes,
         vault=vault.read(pod),
     )
     made = [task(container, around) for container in pod.spec.every_container]
@@ -128,6 +140,7 @@ def _group(around: Surroundings, tasks: tuple[Task, ...]) -> TaskGroup:
         disconnect=restarts.DISCONNECT,
         ephemeral_disk=EphemeralDisk(size_mb=resources.disk(around.pod.spec.every_container, LOG_MB)),
         networks=() if shared is None else (shared,),
+        volumes=dict(around.volumes),
     )
 
 

@@ -15,6 +15,7 @@ from translators import quantity
 from translators.errors import Finding, Refused
 from translators.pod_to_job.volumes import INJECTED, Content, File, by_name, is_data
 from translators.policy import DOCKER, EXEC, RAW_EXEC
+from translators.records import jobs
 from translators.records.jobs import MILLISECOND, Template, Wait
 from translators.records.pods import Container, Pod
 from translators.records.sources import HostPathVolumeSource, Volume, VolumeMount
@@ -32,11 +33,15 @@ _SHARED = ("data", "tmp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mounted:
-    """What a task needs to have its volumes: templates, docker's binds and mounts, and variables that say where."""
+    """What a task needs to have its volumes: templates, docker's binds and mounts, and variables that say where.
+
+    `volumes` are those of Nomad, which it mounts itself.
+    """
 
     templates: tuple[Template, ...] = ()
     binds: tuple[str, ...] = ()
     mounts: tuple[Mapping[str, Any], ...] = ()
+    volumes: tuple[jobs.VolumeMount, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Finding, ...] = ()
     secret_bytes: int = 0
@@ -122,6 +127,7 @@ def mounted(container: Container, driver: str, pod: Pod, drivers: Mapping[str, s
         templates=tuple(templates.values()),
         binds=tuple(bind for part in parts for bind in part.binds),
         mounts=tuple(mount for part in parts for mount in part.mounts),
+        volumes=tuple(volume for part in parts for volume in part.volumes),
         env=env,
         warnings=tuple(warning for part in parts for warning in part.warnings),
         secret_bytes=sum(part.secret_bytes for part in parts),
@@ -144,6 +150,8 @@ def _mount(
         return _empty_dir(driver, mount, volume, path, pod, drivers, data)
     if volume.host_path is not None:
         return _of_host(driver, mount, volume.host_path, path)
+    if volume.claim(pod.metadata.name):
+        return _claimed(mount, volume, path)
     found = data.contents.get(volume.name)
     if found is None:
         raise Refused(
@@ -162,6 +170,16 @@ def _of_host(driver: str, mount: VolumeMount, source: HostPathVolumeSource, path
     message = f"driver {driver} does not enforce it"
     warnings = (Finding("FieldIgnored", f"{path}.readOnly", message),) if mount.read_only else ()
     return Mounted(env=_named(mount, place), warnings=warnings)
+
+
+def _claimed(mount: VolumeMount, volume: Volume, path: str) -> Mounted:
+    if mount.sub_path:
+        message = "Nomad cannot mount a part of a volume; mount it whole, and let the program use a directory in it"
+        raise Refused(Finding("PodFeatureUnsupported", f"{path}.subPath", message))
+    claim = volume.persistent_volume_claim
+    read_only = mount.read_only or (claim is not None and claim.read_only)
+    asked = jobs.VolumeMount(volume=volume.name, destination=mount.mount_path, read_only=read_only)
+    return Mounted(volumes=(asked,), env=_named(mount, mount.mount_path))
 
 
 def _bound(container: Container, mount: VolumeMount, found: Content, data: Data) -> Mounted:

@@ -19,7 +19,7 @@ from translators.pod_to_job.security import Security, security
 from translators.pod_to_job.termination_message import message_file
 from translators.pod_to_job.vault_files import vault_part
 from translators.policy import DOCKER, EXEC, MOCK, RAW_EXEC
-from translators.records.jobs import Artifact, LogConfig, Task, Template
+from translators.records.jobs import Artifact, LogConfig, Task, Template, VolumeRequest
 from translators.records.pods import Container, Pod
 from translators.vault import Wanted
 
@@ -42,6 +42,7 @@ class Surroundings:
     context: JobContext
     network_mode: str
     data: Data
+    volumes: Mapping[str, VolumeRequest]
     vault: Wanted | None = None
 
 
@@ -121,6 +122,7 @@ def task(container: Container, around: Surroundings) -> Made:
         ),
         vault=secret.login,
         identities=signed.identities,
+        volume_mounts=there.volumes,
     )
     warnings = (
         *there.warnings,

@@ -184,6 +184,28 @@ class TaskLifecycle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class VolumeRequest:
+    """A volume of Nomad that a group needs; `type` is host or csi, `source` the volume's name (host) or ID (csi)."""
+
+    name: str
+    type: str
+    source: str
+    read_only: bool = False
+    access_mode: str = ""
+    attachment_mode: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class VolumeMount:
+    """Where a task finds a volume of its group."""
+
+    volume: str
+    destination: str
+    read_only: bool = False
+    propagation_mode: str = "private"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class Task:
     """One container of a Pod."""
 
@@ -202,6 +224,7 @@ class Task:
     templates: tuple[Template, ...] = ()
     vault: Vault | None = None
     identities: tuple[Identity, ...] = ()
+    volume_mounts: tuple[VolumeMount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
@@ -216,6 +239,7 @@ class TaskGroup:
     disconnect: Disconnect | None = None
     ephemeral_disk: EphemeralDisk = field(default_factory=EphemeralDisk)
     networks: tuple[Network, ...] = ()
+    volumes: dict[str, VolumeRequest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)

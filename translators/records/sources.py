@@ -178,6 +178,19 @@ class HostPathVolumeSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class ClaimVolumeSource:
+    """The volume of a PersistentVolumeClaim in the Pod's namespace."""
+
+    claim_name: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class EphemeralVolumeSource:
+    """A claim of the Pod's own, which a controller makes out of a template that only it reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
 class Volume:
     """A volume of a Pod; kinds that we do not read are refused by `translators.support`."""
 
@@ -188,6 +201,17 @@ class Volume:
     projected: ProjectedVolumeSource | None = None
     empty_dir: EmptyDirVolumeSource | None = None
     host_path: HostPathVolumeSource | None = None
+    persistent_volume_claim: ClaimVolumeSource | None = None
+    ephemeral: EphemeralVolumeSource | None = None
+
+    def claim(self, pod: str) -> str:
+        """The name of the claim that it shows, of a Pod of this name; empty for a volume of another kind.
+
+        Source: kubernetes component-helpers/storage/ephemeral VolumeClaimName.
+        """
+        if self.persistent_volume_claim is not None:
+            return self.persistent_volume_claim.claim_name
+        return f"{pod}-{self.name}" if self.ephemeral is not None else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)

@@ -24,6 +24,12 @@ CAPABILITIES: Mapping[str, str] = {
     "variables:write": "starting Pods of restartPolicy Never",
     "variables:destroy": "keeping them from starting again",
 }
+#: What serving claims needs beside that.
+OF_VOLUMES: Mapping[str, str] = {
+    "host-volume-read": "finding the volumes of claims",
+    "host-volume-create": "making volumes for claims",
+    "host-volume-delete": "removing them after their claims",
+}
 #: The paths of our variables, see `translators.pod_to_job.permit`.
 VARIABLES = f"{permit.PREFIX}*"
 
@@ -48,12 +54,10 @@ class Access:
     node_read: bool = False
     agent_read: bool = False
 
-    def lacking(self, namespace: str) -> tuple[str, ...]:
-        """The capabilities that are missing in a namespace."""
+    def lacking(self, namespace: str, needed: Iterable[str] = CAPABILITIES) -> tuple[str, ...]:
+        """The capabilities, of those that are needed, that are missing in a namespace."""
         held = self._held(namespace)
-        if _DENY in held:
-            return tuple(CAPABILITIES)
-        return tuple(wanted for wanted in CAPABILITIES if not _covered(wanted, held))
+        return tuple(wanted for wanted in needed if _DENY in held or not _covered(wanted, held))
 
     def _held(self, namespace: str) -> frozenset[str]:
         if namespace in self.namespaces:

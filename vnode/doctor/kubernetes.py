@@ -153,6 +153,7 @@ def needed_rights(settings: Settings) -> list[rights.Right]:
         *([rights.CLUSTER_IDENTITY] if settings.cluster_id else []),
         *(rights.CLIENT_AUTHORITY if settings.client_ca_file is not None else []),
         *(rights.SERVING_CERTIFICATE if not settings.server_tls_bootstrap else []),
+        *(rights.PERSISTENT_VOLUMES if not settings.persistent_volumes else []),
     }
     needed = [right for right in rights.RIGHTS if right not in _ELECTION and right not in unused]
     return [*needed, *(rights.election(settings.leader_elect_namespace) if settings.leader_elect else ())]

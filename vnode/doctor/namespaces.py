@@ -1,6 +1,6 @@
 """The Nomad namespaces that --namespace-map leads to: are they there, and may the token work in them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -39,11 +39,13 @@ async def examine(nomad: Independent, pattern: str, kubernetes_namespaces: Itera
     return _several(pattern, needed, [str(stub["Name"]) for stub in stubs])
 
 
-async def capabilities(transport: Transport, namespaces: Sequence[str], rights: Rights) -> tuple[Finding, ...]:
-    """What the token lacks, by its policies, or by trying where those are not readable."""
+async def capabilities(
+    transport: Transport, namespaces: Sequence[str], rights: Rights, needed: Mapping[str, str] = CAPABILITIES
+) -> tuple[Finding, ...]:
+    """What the token lacks, by its policies, or by trying where those are not readable; `needed` says for what."""
     found: list[Finding] = []
     for namespace in namespaces:
-        found += await _capabilities(transport, namespace, rights)
+        found += await _capabilities(transport, namespace, rights, needed)
     return tuple(found)
 
 
@@ -87,16 +89,18 @@ def _several(pattern: str, needed: set[str], existing: Sequence[str]) -> Namespa
     return Namespaces(tuple(found), tuple(usable))
 
 
-async def _capabilities(transport: Transport, namespace: str, rights: Rights) -> list[Finding]:
+async def _capabilities(
+    transport: Transport, namespace: str, rights: Rights, needed: Mapping[str, str]
+) -> list[Finding]:
     checked = f"capabilities in {namespace}"
     if rights.everything:
         return [fine(checked, "all")]
     if rights.access is not None:
-        lacking = rights.access.lacking(namespace)
-        verdicts: Verdicts = {capability: capability not in lacking for capability in CAPABILITIES}
+        lacking = rights.access.lacking(namespace, needed)
+        verdicts: Verdicts = {capability: capability not in lacking for capability in needed}
     else:
-        verdicts = await probe(transport, namespace)
-    found = [lacks(name, namespace, CAPABILITIES[name]) for name, granted in verdicts.items() if granted is False]
+        verdicts = {**dict.fromkeys(needed), **await probe(transport, namespace)}
+    found = [lacks(name, namespace, needed[name]) for name, granted in verdicts.items() if granted is False]
     unknown = [name for name, granted in verdicts.items() if granted is None]
     if unknown:
         found.append(trouble(Problem.NOMAD_CAPABILITY_UNKNOWN, checked, f"not known: {', '.join(unknown)}"))

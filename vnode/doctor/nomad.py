@@ -8,6 +8,7 @@ from datetime import datetime
 
 from vnode.connections import nomad_settings
 from vnode.doctor import addresses, clocks, collection, files, namespaces, pool, tokens
+from vnode.doctor.access import CAPABILITIES, OF_VOLUMES
 from vnode.doctor.addresses import Visit
 from vnode.doctor.door import Answer
 from vnode.doctor.findings import Finding, fine, skipped, trouble
@@ -96,7 +97,8 @@ class NomadExamination:
     async def _rights(self, transport: Transport, usable: tuple[str, ...], rights: Rights) -> tuple[Finding, ...]:
         if not usable:
             return (skipped(_CAPABILITIES, "because there is no namespace to have them in"),)
-        return await namespaces.capabilities(transport, usable, rights)
+        needed = {**CAPABILITIES, **(OF_VOLUMES if self.settings.persistent_volumes else {})}
+        return await namespaces.capabilities(transport, usable, rights, needed)
 
     async def _clients(self, nomad: Independent, transport: Transport) -> tuple[Finding, ...]:
         client = NomadClient(transport)

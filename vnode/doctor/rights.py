@@ -1,7 +1,8 @@
 """The rights that a run needs in Kubernetes, and asking the API server for each whether we have it.
 
-The list is that of deploy/base/vnode/rbac.yaml and, where the cluster signs the serving certificate, of
-deploy/components/server-tls-bootstrap/rbac.yaml; a unit test keeps the two the same.
+The list is that of deploy/base/vnode/rbac.yaml and, where the cluster signs the serving certificate or claims are
+served, of deploy/components/server-tls-bootstrap/rbac.yaml and persistent-volumes/rbac.yaml; a unit test keeps the two
+the same.
 """
 
 import asyncio
@@ -67,6 +68,11 @@ CLIENT_AUTHORITY = tuple(
 )
 CLUSTER_IDENTITY = Right("", "namespaces", "get", "", "kube-system")
 SERVING_CERTIFICATE = tuple(_on("certificates.k8s.io", "certificatesigningrequests", "create", "list", "watch"))
+PERSISTENT_VOLUMES = (
+    *_on("", "persistentvolumeclaims", "list", "watch"),
+    *_on("", "persistentvolumes", "get", "list", "watch", "create", "delete"),
+    *_on("storage.k8s.io", "storageclasses", "get"),
+)
 
 RIGHTS = (
     *_on("", "nodes", "get", "list", "watch", "create", "patch"),
@@ -82,6 +88,7 @@ RIGHTS = (
     *CLIENT_AUTHORITY,
     *election("vnode"),
     *SERVING_CERTIFICATE,
+    *PERSISTENT_VOLUMES,
 )
 
 

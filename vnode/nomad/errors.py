@@ -46,6 +46,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], Callable[[str], PeerError]], ...] = tuple
         (r"are disabled by the scheduler configuration$", Denied),
         (r"No path to node", NoPath),
         (r"No path to region", Unavailable),
+        (r"^(rpc error: )*no such volume: ", NotFound),
         (r"Unknown (allocation|node|job|evaluation)\b|(job|alloc|eval|node) not found$", NotFound),
         (r"no such file or directory$|^(rpc error: )*Task not found$|not found on client$", NotFound),
         (r"^(rpc error: )*Task not running$|^task \"[^\"]*\" is not running\.$", Conflict),

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from translators.identity import JobIdentity, job_id
-from translators.material import NOTHING
+from translators.material import NOTHING, Material
 from translators.port_addresses import Placement
 from translators.records.allocations import GONE, Allocation
 from translators.records.jobs import JobId
 from translators.records.pods import Pod, PodUid
 from translators.references import References
+from vnode.view.claims import ClaimStore
 from vnode.view.clients import ClientStore
 from vnode.view.health import HealthStore
 from vnode.view.jobs import JobStore
@@ -54,6 +55,7 @@ class View:
         self.jobs = JobStore(changed=self._changed, is_ours=self.is_ours, expects=lambda uid: uid in self.pods)
         self.clients = ClientStore(capacity_changed, self._clients_turned)
         self.objects = ObjectStore(changed, references)
+        self.claims = ClaimStore(changed)
         self.health = HealthStore()
         self._names: dict[_Name, set[PodUid]] = {}
         self._named: dict[PodUid, _Name] = {}
@@ -83,7 +85,7 @@ class View:
             predecessor=self._predecessor(pod),
             host_ip=self.clients.address(allocations[-1].node_id) if allocations else "",
             permit=self.jobs.permit(uid),
-            material=self.objects.material(pod) if pod is not None else NOTHING,
+            material=self._material(pod) if pod is not None else NOTHING,
             health=self.health.of(uid),
             memory=memory,
             owner_history=self.owner_history(pod, memory.refusal.reason if memory.refusal else ""),
@@ -131,12 +133,18 @@ class View:
         self._forgotten(uid)
 
     def _changed(self, uid: PodUid) -> None:
-        self.objects.look(uid, self.pods.get(uid))
+        pod = self.pods.get(uid)
+        self.objects.look(uid, pod)
+        self.claims.look(uid, pod)
         self._notify(uid)
         if (name := self._name(uid)) is not None:
             self._named[uid] = name
             self._names.setdefault(name, set()).add(uid)
             self._wake_others(name, uid)
+
+    def _material(self, pod: Pod) -> Material:
+        material, claims = self.objects.material(pod), self.claims.of(pod)
+        return material if claims is None else replace(material, claims=claims)
 
     def _wake_others(self, name: _Name, uid: PodUid) -> None:
         for other in self._names.get(name, ()):

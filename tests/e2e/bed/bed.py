@@ -43,6 +43,7 @@ RIGHTS = (
         for name in ("namespace", "serviceaccount", "rbac", "workloads")
     ),
     REPOSITORY / "deploy" / "components" / "server-tls-bootstrap" / "rbac.yaml",
+    REPOSITORY / "deploy" / "components" / "persistent-volumes" / "rbac.yaml",
 )
 BINDING = REPOSITORY / "deploy" / "components" / "workloads" / "rolebinding.yaml"
 VNODE_USER = "system:serviceaccount:vnode:vnode"

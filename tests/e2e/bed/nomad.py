@@ -23,7 +23,9 @@ from tests.e2e.bed.slot import MAX_CLIENTS, Slot
 
 POOLS: Mapping[str, int] = {"default": 3, "edge": 2}
 NAMESPACE = "k8s-team-b"
-POLICY = Path(__file__).parents[3] / "deploy" / "base" / "vnode" / "nomad-policy.hcl"
+_DEPLOY = Path(__file__).parents[3] / "deploy"
+POLICY = _DEPLOY / "base" / "vnode" / "nomad-policy.hcl"
+VOLUMES_POLICY = _DEPLOY / "components" / "persistent-volumes" / "nomad-policy.hcl"
 _START_SECONDS = 60
 
 
@@ -149,7 +151,7 @@ class Nomad:
         self.clients: dict[str, Client] = {}
         #: The management token, for the bed itself.
         self.management_token = str(uuid.uuid4()) if secured else None
-        #: The token that has exactly the policy we ship.
+        #: The token that has exactly the policies we ship.
         self.vnode_token: str | None = None
         self.cli: Pair | None = None
         self.security: Security | None = None
@@ -198,7 +200,10 @@ class Nomad:
             rules = POLICY.read_text().replace('"alloc-exec"', '"alloc-exec", "alloc-node-exec"')
             policy = {"Name": "vnode", "Rules": rules}
             self.api("/v1/acl/policy/vnode", "POST", policy)
-            token = self.api("/v1/acl/token", "POST", {"Name": "vnode", "Type": "client", "Policies": ["vnode"]})
+            volumes = {"Name": "vnode-volumes", "Rules": VOLUMES_POLICY.read_text()}
+            self.api("/v1/acl/policy/vnode-volumes", "POST", volumes)
+            policies = ["vnode", "vnode-volumes"]
+            token = self.api("/v1/acl/token", "POST", {"Name": "vnode", "Type": "client", "Policies": policies})
             self.vnode_token = str(token["SecretID"])
         self.api("/v1/node/pools", "POST", {"Name": "edge", "Description": "small machines far away"})
         self.api(f"/v1/namespace/{NAMESPACE}", "POST", {"Name": NAMESPACE})

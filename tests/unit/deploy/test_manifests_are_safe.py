@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from translators.pod_to_job.claims import HOST_VOLUME
+
 DEPLOY = Path(__file__).parents[3] / "deploy"
 ROOTS = ("base/vnode", "base/policy", "overlays/external-nomad")
 EXAMPLES = sorted(path.name for path in (DEPLOY / "examples").glob("*.yaml"))
@@ -155,6 +157,39 @@ class TestServerTlsBootstrap:
                 "verbs": ["create", "list", "watch"],
             }
         ]
+
+
+class TestPersistentVolumes:
+    @pytest.fixture
+    def installed(self, tmp_path: Path) -> tuple[Manifest, ...]:
+        """An overlay that names the component."""
+        deploy = Path(os.path.relpath(DEPLOY, tmp_path))
+        overlay = {
+            "resources": [str(deploy / "base" / "vnode")],
+            "components": [str(deploy / "components" / "persistent-volumes")],
+        }
+        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+        return rendered(tmp_path)
+
+    def test_it_sets_the_flag(self, installed: tuple[Manifest, ...]) -> None:
+        (deployment,) = (item for item in installed if item["kind"] == "Deployment")
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        names = {each["name"]: each.get("value") for each in container["env"]}
+        assert names["VNODE_PERSISTENT_VOLUMES"] == "true"
+
+    def test_it_writes_volumes_and_no_claims(self, installed: tuple[Manifest, ...]) -> None:
+        (role,) = (item for item in installed if item["metadata"]["name"] == "vnode-persistent-volumes"
+                   and item["kind"] == "ClusterRole")  # fmt: skip
+        given = {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+        written = {(resource, verb) for resource, verb in given if verb not in READS}
+        assert written == {("persistentvolumes", "create"), ("persistentvolumes", "delete")}
+
+    def test_its_class_is_served_for_nodes_of_ours_once_one_is_chosen(self, installed: tuple[Manifest, ...]) -> None:
+        (kind,) = (item for item in installed if item["kind"] == "StorageClass")
+        assert kind["provisioner"] == HOST_VOLUME
+        assert kind["volumeBindingMode"] == "WaitForFirstConsumer"
+        [[label]] = [term["matchLabelExpressions"] for term in kind["allowedTopologies"]]
+        assert label == {"key": "type", "values": ["virtual-kubelet"]}
 
 
 class TestDeployment:

@@ -10,11 +10,14 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "security.md").read_text()
 RULES = [
     rule
-    for folder in ("base/vnode", "components/server-tls-bootstrap")
+    for folder in ("base/vnode", "components/server-tls-bootstrap", "components/persistent-volumes")
     for manifest in yaml.safe_load_all((ROOT / "deploy" / folder / "rbac.yaml").read_text())
     for rule in manifest.get("rules", ())
 ]
-POLICY = (ROOT / "deploy" / "base" / "vnode" / "nomad-policy.hcl").read_text()
+POLICY = "".join(
+    (ROOT / "deploy" / folder / "nomad-policy.hcl").read_text()
+    for folder in ("base/vnode", "components/persistent-volumes")
+)
 RIGHTS = sorted({(resource, verb) for rule in RULES for resource in rule["resources"] for verb in rule["verbs"]})
 CAPABILITIES = sorted(
     {name for found in re.findall(r"capabilities = \[(.*)\]", POLICY) for name in re.findall(r"[\w-]+", found)}

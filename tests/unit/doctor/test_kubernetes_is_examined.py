@@ -9,11 +9,19 @@ import pytest
 
 from vnode.doctor.kubernetes import KubernetesExamination, needed_rights, unreachable
 from vnode.doctor.problems import Problem, Status
-from vnode.doctor.rights import CLIENT_AUTHORITY, CLUSTER_IDENTITY, RIGHTS, SERVING_CERTIFICATE, election
+from vnode.doctor.rights import (
+    CLIENT_AUTHORITY,
+    CLUSTER_IDENTITY,
+    PERSISTENT_VOLUMES,
+    RIGHTS,
+    SERVING_CERTIFICATE,
+    election,
+)
 from vnode.errors import Denied, NotFound, PeerError, Unavailable
 from vnode.kube.api import JSON
 from vnode.settings import Settings
 
+_OF_COMPONENTS = {*SERVING_CERTIFICATE, *PERSISTENT_VOLUMES}
 NOW = datetime(2026, 11, 23, 6, 0, 0, 500_000, tzinfo=UTC)
 REVIEW = {
     "metadata": {"creationTimestamp": "2026-11-23T06:00:00Z"},
@@ -66,7 +74,7 @@ async def test_a_healthy_server() -> None:
     assert not any(finding.fails for finding in found.values())
     assert found["identity in Kubernetes"].found == "system:serviceaccount:vnode:vnode"
     assert found["rights in Kubernetes"].found == (
-        f"system:serviceaccount:vnode:vnode has all {len(RIGHTS) - len(SERVING_CERTIFICATE)}"
+        f"system:serviceaccount:vnode:vnode has all {len(set(RIGHTS) - _OF_COMPONENTS)}"
     )
 
 
@@ -122,12 +130,14 @@ def test_a_refusal_is_of_the_credentials_and_silence_of_the_address(error: PeerE
 @pytest.mark.parametrize(
     ("settings", "spared"),
     [
-        ({"server_tls_bootstrap": True}, set()),
-        ({}, set(SERVING_CERTIFICATE)),
-        ({"server_tls_bootstrap": True, "cluster_id": "mine"}, {CLUSTER_IDENTITY}),
-        ({"server_tls_bootstrap": True, "client_ca_file": "/ca.crt"}, set(CLIENT_AUTHORITY)),
-        ({"server_tls_bootstrap": True, "leader_elect": False}, set(election("vnode"))),
+        ({}, set()),
+        ({"server_tls_bootstrap": False}, set(SERVING_CERTIFICATE)),
+        ({"persistent_volumes": False}, set(PERSISTENT_VOLUMES)),
+        ({"cluster_id": "mine"}, {CLUSTER_IDENTITY}),
+        ({"client_ca_file": "/ca.crt"}, set(CLIENT_AUTHORITY)),
+        ({"leader_elect": False}, set(election("vnode"))),
     ],
 )
 def test_rights_that_settings_make_needless_are_not_asked_for(settings: dict[str, Any], spared: set[Any]) -> None:
-    assert set(RIGHTS) - set(needed_rights(Settings(**{"leader_elect": True, **settings}))) == spared
+    everything = {"leader_elect": True, "server_tls_bootstrap": True, "persistent_volumes": True}
+    assert set(RIGHTS) - set(needed_rights(Settings(**{**everything, **settings}))) == spared

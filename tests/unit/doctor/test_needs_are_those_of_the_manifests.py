@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from vnode.doctor.access import CAPABILITIES, VARIABLES
-from vnode.doctor.rights import CLIENT_AUTHORITY, RIGHTS, SERVING_CERTIFICATE, Right
+from vnode.doctor.access import CAPABILITIES, OF_VOLUMES, VARIABLES
+from vnode.doctor.rights import CLIENT_AUTHORITY, PERSISTENT_VOLUMES, RIGHTS, SERVING_CERTIFICATE, Right
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 FOLDER = DEPLOY / "base" / "vnode"
@@ -16,6 +16,10 @@ MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all((FOLDER / "rbac.yaml")
 BOOTSTRAP: list[dict[str, Any]] = list(
     yaml.safe_load_all((DEPLOY / "components" / "server-tls-bootstrap" / "rbac.yaml").read_text())
 )
+VOLUMES: list[dict[str, Any]] = list(
+    yaml.safe_load_all((DEPLOY / "components" / "persistent-volumes" / "rbac.yaml").read_text())
+)
+VOLUMES_POLICY = (DEPLOY / "components" / "persistent-volumes" / "nomad-policy.hcl").read_text()
 POLICY = (FOLDER / "nomad-policy.hcl").read_text()
 
 
@@ -30,8 +34,9 @@ def granted(manifests: list[dict[str, Any]]) -> Iterator[Right]:
 
 
 def test_rights_in_kubernetes() -> None:
-    assert set(RIGHTS) - {*CLIENT_AUTHORITY, *SERVING_CERTIFICATE} == set(granted(MANIFESTS))
+    assert set(RIGHTS) - {*CLIENT_AUTHORITY, *SERVING_CERTIFICATE, *PERSISTENT_VOLUMES} == set(granted(MANIFESTS))
     assert set(SERVING_CERTIFICATE) == set(granted(BOOTSTRAP))
+    assert set(PERSISTENT_VOLUMES) == set(granted(VOLUMES))
     assert len(set(RIGHTS)) == len(RIGHTS)
 
 
@@ -54,6 +59,13 @@ def test_capabilities_in_nomad() -> None:
     for of_namespace, of_variables in zip(lists[::2], lists[1::2], strict=True):
         assert of_namespace | {f"variables:{name}" for name in of_variables} == set(CAPABILITIES)
     assert set(re.findall(r'path "(.*)"', POLICY)) == {VARIABLES}
+
+
+def test_capabilities_for_volumes() -> None:
+    lists = [set(re.findall(r'"([a-z-]+)"', each)) for each in re.findall(r"capabilities = \[(.*)\]", VOLUMES_POLICY)]
+    assert lists
+    assert all(each == set(OF_VOLUMES) for each in lists)
+    assert re.findall(r'^host_volume "(.*)"', VOLUMES_POLICY, re.MULTILINE) == ["pvc-*"]
 
 
 def test_only_variables_of_our_own_jobs_are_ours() -> None:

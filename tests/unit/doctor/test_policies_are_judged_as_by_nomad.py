@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vnode.doctor.access import CAPABILITIES, access
+from vnode.doctor.access import CAPABILITIES, OF_VOLUMES, access
 
 ALL = list(CAPABILITIES)
 NOTHING: tuple[str, ...] = ()
@@ -42,6 +42,12 @@ def on(name: str, held: list[str]) -> dict[str, Any]:
 )
 def test_capabilities_that_are_missing(policies: list[dict[str, Any]], lacking: tuple[str, ...]) -> None:
     assert access(policies).lacking("default") == lacking
+
+
+def test_what_claims_need_is_asked_for_where_they_are_served() -> None:
+    held = access([rules(default=[*ALL, "host-volume-read"])])
+    assert held.lacking("default") == NOTHING
+    assert held.lacking("default", OF_VOLUMES) == ("host-volume-create", "host-volume-delete")
 
 
 @pytest.mark.parametrize(

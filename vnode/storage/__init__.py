@@ -1,0 +1,1 @@
+"""Making and removing the volumes that claims of our Node ask for."""
