@@ -10,8 +10,8 @@ from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.conftest import Namespaces
 from tests.e2e.manifests import Manifest, pod
-from tests.e2e.namespace import LATER, SOON, Namespace, container_status, phase
-from tests.faults.faults import Cut, Extended, Fault, Garbled, Truncated
+from tests.e2e.namespace import LATER, SOON, Namespace, container_status, phase, terminated
+from tests.faults.faults import Cut, Delayed, Extended, Fault, Garbled, Truncated
 from tests.faults.plan import NONSENSE, Plan, calm, kubernetes_refusal, nomad_refusal
 from tests.faults.routes import Kind, Peer, Route
 from tests.faults.soak import Trial, judge, trial
@@ -24,6 +24,8 @@ _HUGE = b'{"type":"ADDED","padding":"' + b"x" * (70 * 2**20)
 #: Streams included.
 _FEW_CONNECTIONS = 8
 _MANY = 20
+_FLOOD = 60
+_SLOW_SECONDS = 1.0
 _MOST_MEMORY_KIB = 400 * 1024
 
 pytestmark = pytest.mark.timeout(200, func_only=True)
@@ -212,6 +214,23 @@ def test_servers_that_take_few_connections_delay_and_lose_nothing(at: Trial, nam
     namespace.wait_until_nomad_is_empty()
     print(f"{director.refused} requests were refused for want of connections")
     assert director.refused > 0
+
+
+def test_a_slow_api_server_gets_every_last_status_of_a_flood(at: Trial, namespace: Namespace) -> None:
+    """More happens than it can be told of at the time; what it is told in the end is the truth."""
+    director = at.between.director
+    names = {f"flood-{number}": number % 2 for number in range(_FLOOD)}
+    slow = Delayed(_SLOW_SECONDS)
+    director.begin(lambda route, _: slow if (route.peer, route.kind) == (Peer.KUBERNETES, Kind.WRITE) else None)
+    namespace.create(*(_own(name, f"exit {code}", restart="Never") for name, code in names.items()))
+    for name, code in names.items():
+        found = namespace.wait_phase(name, "Succeeded", "Failed", within=LATER)
+        assert (phase(found), terminated(found)["exitCode"]) == ("Failed" if code else "Succeeded", code)
+    patches = director.count("PATCH pods/status")
+    print(f"{patches} status patches for {_FLOOD} Pods, at most {at.vnode.peak_memory // 1024} MiB")
+    assert patches <= 3 * _FLOOD
+    assert at.vnode.peak_memory < _MOST_MEMORY_KIB
+    director.begin(calm)
 
 
 def test_fields_that_nobody_knows_change_nothing(at: Trial, namespace: Namespace) -> None:
