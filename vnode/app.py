@@ -143,6 +143,7 @@ def _kubelet(settings: Settings) -> KubeletSettings:
         client_ca_file=settings.client_ca_file,
         default_driver=settings.default_driver,
         routable_allocations=settings.routable_allocations,
+        client_agents=settings.nomad_client_agents,
         streaming_idle_limit=settings.streaming_idle_limit,
         log_streams=log_streams(settings.nomad_streams),
     )

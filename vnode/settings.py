@@ -129,6 +129,10 @@ class Settings(BaseSettings):
     nomad_streams: PositiveInt = Field(
         48, description="Logs and exec sessions at once; for more, raise Nomad's http_max_conns_per_client too."
     )
+    nomad_client_agents: bool = Field(
+        default=True,
+        description="Run commands through the agent of a Pod's Nomad client where it can be reached, else the servers.",
+    )
     namespace_map: Annotated[str, AfterValidator(_namespace_map)] = Field(
         "default", description="Nomad namespace, or a pattern such as k8s-{namespace}."
     )

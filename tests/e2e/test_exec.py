@@ -58,7 +58,8 @@ def megabytes() -> bytes:
 @pytest.fixture(scope="module")
 def translated_pods(bed: Bed, namespaces: Namespaces) -> Iterator[Namespace]:
     """Pods of a Node that has no WebSockets handed on to it: the API server translates them."""
-    with bed.vnode("--node-pool=all", "--no-websocket-streaming", node_name="older") as _, namespaces() as namespace:
+    older = ("--node-pool=all", "--no-websocket-streaming", "--no-nomad-client-agents")
+    with bed.vnode(*older, node_name="older") as _, namespaces() as namespace:
         namespace.create(
             pod("docker", "exec sleep 3600", node="older", driver="docker", terminationGracePeriodSeconds=1),
             pod("raw", "exec sleep 3600", node="older", terminationGracePeriodSeconds=1),

@@ -4,7 +4,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from translators.pod_to_job.drivers import driver_of
 from translators.port_addresses import Placement
 from translators.records.allocations import Client
-from translators.records.pods import PodUid
+from translators.records.pods import Pod, PodUid
 from vnode.kube.api import Watches
 from vnode.kube.certificates import SigningRequests
 from vnode.kubelet.application import build_application
@@ -65,6 +65,7 @@ class KubeletSettings:
     client_ca_file: Path | None = None
     default_driver: str
     routable_allocations: bool = False
+    client_agents: bool = True
     streaming_idle_limit: float
     log_streams: int = DEFAULT_LOG_STREAMS
 
@@ -158,7 +159,7 @@ def _application(
         gate(Authenticator(kubernetes, time.monotonic), Authorizer(kubernetes, settings.node, time.monotonic)),
         only_while_leading(present.standby),
         logs=ContainerLogs(present, sources, slots, _now),
-        commands=ContainerCommands(present, runner, open_streams, driver),
+        commands=ContainerCommands(present, runner, open_streams, driver, _client_of(settings, present)),
         attachments=ContainerAttachments(present, sources, slots, open_streams),
         port_forward=_port_forward(settings, present, runner),
         pods=PodLists(present),
@@ -170,6 +171,16 @@ def _application(
             Measurements(NomadClient(transport), present, present.clients, clock=time.monotonic, now=time.time_ns),
         ),
     )
+
+
+def _client_of(settings: KubeletSettings, present: Present) -> Callable[[Pod, str], str]:
+    def client_of(pod: Pod, allocation: str) -> str:
+        placement = present.placement(pod.uid) if settings.client_agents else None
+        if placement is None or placement.allocation.id != allocation:
+            return ""
+        return placement.allocation.node_id
+
+    return client_of
 
 
 def _port_forward(settings: KubeletSettings, present: Present, runner: TaskCommands) -> PortForward:

@@ -56,7 +56,10 @@ class CommandRunner(Protocol):
 
 
 class ContainerCommands:
-    """Runs commands in containers; `driver` names the Nomad driver of a container of a Pod."""
+    """Runs commands in containers; `driver` names the Nomad driver of a container of a Pod.
+
+    `client_of` gives the Nomad client of one of its allocations that may be asked itself, "" where none may.
+    """
 
     def __init__(
         self,
@@ -64,11 +67,13 @@ class ContainerCommands:
         runner: CommandRunner,
         open_streams: OpenCommandStreams,
         driver: Callable[[Pod, str], str],
+        client_of: Callable[[Pod, str], str] = lambda _pod, _allocation: "",
     ) -> None:
         self._directory = directory
         self._runner = runner
         self._open_streams = open_streams
         self._driver = driver
+        self._client_of = client_of
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Judge the request, then run the command for as long as its client stays."""
@@ -96,7 +101,8 @@ class ContainerCommands:
         found = container_id.parse(run.container_id)
         if found is None:
             raise NoTarget(400, f"{run.container_id} is no run that Nomad knows")
-        return TaskPlace(found.allocation, found.task, self._driver(pod, run.container))
+        driver, client = self._driver(pod, run.container), self._client_of(pod, found.allocation)
+        return TaskPlace(found.allocation, found.task, driver, client)
 
     async def _run(
         self, place: TaskPlace, command: Sequence[str], wanted: WantedStreams, streams: CommandStreams

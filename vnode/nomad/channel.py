@@ -113,11 +113,11 @@ class Channel:
             yield Stream(response, address)
 
     @asynccontextmanager
-    async def websocket(self, address: str, target: str) -> AsyncIterator[WebSocket]:
-        """A WebSocket of its own; raises PeerError or Elsewhere."""
+    async def websocket(self, address: str, target: str, *, server_name: str = "") -> AsyncIterator[WebSocket]:
+        """A WebSocket of its own, where `server_name` is not ours for all; raises PeerError or Elsewhere."""
         async with self.in_use(), AsyncExitStack() as opened:
             try:
-                socket = await opened.enter_async_context(self._websockets.open(address, target))
+                socket = await opened.enter_async_context(self._websockets.open(address, target, server_name))
             except Unavailable as error:
                 raise Elsewhere(error, unapplied=False) from None
             yield socket

@@ -13,6 +13,7 @@ import structlog
 
 from vnode.errors import Conflict, NotFound, PeerError, Rejected, Unavailable
 from vnode.nomad import exec_frames
+from vnode.nomad.agents import ClientAgents
 from vnode.nomad.attendant import SHELL, Attendant, Stay
 from vnode.nomad.budget import StreamBudget
 from vnode.nomad.client import NomadClient
@@ -83,7 +84,7 @@ class TaskCommands:
         pause: Pause = asyncio.sleep,
     ) -> None:
         self._pause = pause
-        self._transport = transport
+        self._agents = ClientAgents(transport)
         self._streams = streams
         self._client = NomadClient(transport)
         self._tasks = tasks
@@ -177,7 +178,7 @@ class TaskCommands:
         try:
             with self._streams.stream():
                 request = order.place.request(order.whole_command, tty=order.tty)
-                async with self._transport.websocket(*request) as socket:
+                async with self._agents.websocket(order.place.client, *request) as socket:
                     session = ExecSession(socket, order.attendant, tty=order.tty)
                     async with asyncio.TaskGroup() as tasks:
                         running = [tasks.create_task(session.run()), tasks.create_task(session.keep_alive())]
@@ -238,7 +239,7 @@ class TaskCommands:
 
     async def _run_reached(self, place: TaskPlace, command: Sequence[str]) -> None:
         request = place.request(command, tty=False)
-        async with self._transport.websocket(*request) as socket:
+        async with self._agents.websocket(place.client, *request) as socket:
             await socket.send(exec_frames.CLOSE_STDIN)
             while (text := await socket.receive()) is not None:
                 if any(isinstance(event, Exited) for event in exec_frames.decode(text)):

@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 @dataclass(frozen=True, slots=True)
 class TaskPlace:
-    """A task of an allocation, and the driver that runs it."""
+    """A task of an allocation, and the driver that runs it; `client` is the Nomad client that may be asked itself."""
 
     allocation: str
     task: str
     driver: str
+    client: str = ""
 
     def request(self, command: Sequence[str], *, tty: bool) -> tuple[str, dict[str, str]]:
         """Path and query of Nomad's exec API for a command here."""

@@ -19,6 +19,8 @@ from vnode.nomad.websocket import WebSocket
 
 __all__ = ["NomadSettings", "Reply", "Stream", "Transport", "connect"]
 
+_DEFAULT_REGION = "global"
+
 T = TypeVar("T")
 Query = Mapping[str, str | Sequence[str]]
 
@@ -101,20 +103,34 @@ class Transport:
             yield await self._with_fresh_identity(open_stream)
 
     @asynccontextmanager
-    async def websocket(self, path: str, query: Query) -> AsyncIterator[WebSocket]:
+    async def websocket(self, path: str, query: Query, *, agent: str = "") -> AsyncIterator[WebSocket]:
         """A WebSocket for the length of the block; sessions hold `streams.stream()` around it.
 
-        Raises the kinds of `vnode.errors`.
+        `agent` is the host and port of the one agent that is to serve it. Raises the kinds of `vnode.errors`.
         """
         target = self._target(path, query)
         async with AsyncExitStack() as opened:
 
             async def open_websocket(channel: Channel) -> WebSocket:
+                if agent:
+                    return await opened.enter_async_context(self._agent_websocket(channel, agent, target))
                 return await self._failing_over(
                     lambda address: opened.enter_async_context(channel.websocket(address, target)), repeatable=True
                 )
 
             yield await self._with_fresh_identity(open_websocket)
+
+    @asynccontextmanager
+    async def _agent_websocket(self, channel: Channel, agent: str, target: str) -> AsyncIterator[WebSocket]:
+        """What becomes of it says nothing of the servers: their breaker and the sticky address are left alone."""
+        scheme = self.address.partition(":")[0]
+        # The name of every client's certificate, by which Nomad's command line knows it (api/api.go).
+        name = f"client.{self.region or _DEFAULT_REGION}.nomad"
+        try:
+            async with channel.websocket(f"{scheme}://{agent}", target, server_name=name) as socket:
+                yield socket
+        except Elsewhere as failure:
+            raise failure.error from None
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -57,14 +57,14 @@ class WebSockets:
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def open(self, address: str, target: str) -> AsyncIterator[WebSocket]:
-        """One WebSocket for the length of the block. Raises PeerError."""
+    async def open(self, address: str, target: str, server_name: str = "") -> AsyncIterator[WebSocket]:
+        """One WebSocket for the length of the block, to who proves to be `server_name`. Raises PeerError."""
         headers = {"X-Nomad-Token": self._identity.token} if self._identity.token else {}
         try:
             response = await self._opened().ws_connect(
                 URL(address + target, encoded=True),
                 headers=headers,
-                server_hostname=self._server_name,
+                server_hostname=server_name or self._server_name,
                 timeout=ClientWSTimeout(ws_close=_CLOSE),
                 max_msg_size=_LARGEST_MESSAGE,
             )
