@@ -3,7 +3,8 @@
 A Variable holds 64 KiB, and a task may read three of its own without any policy (nomad/acl `implicit paths`): that of
 its job, of its group and its own. The data of a Pod is a map of items; it lies in the first of these, or in as many as
 it needs; that of the group belongs to the permit of a Pod that runs once. How many is said in the job's Meta, for the
-templates of a job never change. A piece of an item is base64 by itself, so
+templates of a job never change. What is larger lies deeper, in as many Variables as it takes, below a path that only a
+policy of the job's own lets its tasks read (nomad/acl, workload policies). A piece of an item is base64 by itself, so
 that whatever a user wrote is never template text; the names of items are made by us and need no quoting.
 """
 
@@ -16,12 +17,17 @@ CAPACITY = 65536
 
 #: In how many Variables a task finds its data: the job's; its own, too; the group's, too.
 ONE, TWO, THREE = 1, 2, 3
+#: More than three lie deeper; so many hold 3 MiB, and a job of a hundred files names each of them a hundred times.
+_MOST_DEEP = 64
+#: Of four that are needed, one more: what grows later has to fit into as many.
+_SPARE = 4
 
 #: An item that is always there, for a Variable cannot be empty, and a template waits for one that is not there. It
 #: holds a digest of the items' names as the templates of the job know them.
 _PRESENT = "vnode"
 _DIGEST = 16
 _GROUP = "pod"
+_DEEP = "data"
 _FOUR = 4
 
 
@@ -33,9 +39,22 @@ def item_name(kind: str, *parts: str) -> str:
 def paths(job: str, tasks: Iterable[str], count: int) -> tuple[str, ...]:
     """The paths of all Variables of a job."""
     first = f"nomad/jobs/{job}"
+    if is_deep(count):
+        return tuple(f"{first}/{_DEEP}/{index:02d}" for index in range(count))
     group = f"{first}/{_GROUP}"
     shared = (first, group) if count == THREE else (first,)
     return (*shared, *(f"{group}/{task}" for task in tasks)) if count != ONE else shared
+
+
+def is_deep(count: int) -> bool:
+    """Whether tasks need a policy of their own to read so many Variables; see `policy`."""
+    return count > THREE
+
+
+def policy(namespace: str, job: str) -> str:
+    """The rules by which the tasks of a job read what lies deeper; HCL, of names that hold nothing to be escaped."""
+    path = f'path "nomad/jobs/{job}/{_DEEP}/*" {{ capabilities = ["read"] }}'
+    return f'namespace "{namespace}" {{ variables {{ {path} }} }}'
 
 
 def template(job: str, task: str, count: int, item: str) -> str:
@@ -44,17 +63,20 @@ def template(job: str, task: str, count: int, item: str) -> str:
     return "".join(f'{{{{ with nomadVar "{path}" }}}}{piece}{{{{ end }}}}' for path in paths(job, (task,), count))
 
 
-def count(items: Mapping[str, bytes], most: int = THREE) -> int:
-    """How many Variables these items need.
+def count(items: Mapping[str, bytes], most: int = THREE, *, deep: bool = False) -> int:
+    """How many Variables these items need, more than three where they may lie `deep`.
 
     Raises:
-        ValueError: when `most` are not enough.
+        ValueError: when there are not enough.
     """
     for number in range(ONE, most + 1):
         if _fits(items, number):
             return number
+    for number in range(THREE + 1, _MOST_DEEP + 1) if deep else ():
+        if _fits(items, number):
+            return min(number + number // _SPARE, _MOST_DEEP)
     held = sum(map(len, items.values()))
-    room = (CAPACITY * most * 3 // 4) // 1024
+    room = (CAPACITY * (_MOST_DEEP if deep else most) * 3 // 4) // 1024
     raise ValueError(f"{held} bytes do not fit into Nomad's Variables of one Pod, which hold about {room} KiB")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from vnode.errors import Denied
 from vnode.fence import OPEN, Fence
@@ -32,9 +33,21 @@ async def connections(settings: Settings, fence: Fence = OPEN) -> AsyncIterator[
             raise StartError(f"--kubeconfig: {error}") from error
         try:
             transport = await stack.enter_async_context(connect_nomad(nomad_settings(settings), fence=fence))
+            await stack.enter_async_context(policy_writer(settings))
         except (OSError, ValueError) as error:
             raise StartError(f"Nomad's address, certificates or token cannot be used: {error}") from error
         yield kubernetes, transport
+
+
+@asynccontextmanager
+async def policy_writer(settings: Settings, fence: Fence = OPEN) -> AsyncIterator[Transport | None]:
+    """Nomad by the token for policies; None where there is none."""
+    if settings.nomad_policy_token_file is None:
+        yield None
+        return
+    ours = replace(nomad_settings(settings), token="", token_file=settings.nomad_policy_token_file)
+    async with connect_nomad(ours, fence=fence) as transport:
+        yield transport
 
 
 def nomad_settings(settings: Settings) -> NomadSettings:

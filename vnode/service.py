@@ -9,8 +9,8 @@ import gc
 import random
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,7 @@ from translators.records.storage import Claim, PersistentVolume
 from translators.references import references
 from vnode import __version__
 from vnode.cluster import Cluster
+from vnode.connections import policy_writer
 from vnode.delivery.subscriptions import Subscriptions, wake_for_tokens
 from vnode.fence import OPEN, Fence
 from vnode.following import ClientsSink, Following, Link, NamespaceSink, namespaces_in_use
@@ -47,6 +48,7 @@ from vnode.nomad.budget import StreamBudget
 from vnode.nomad.client import NomadClient
 from vnode.nomad.event_stream import EventSink, EventStream
 from vnode.nomad.events import Topic
+from vnode.nomad.grants import NomadGrants
 from vnode.nomad.host_volumes import NomadHostVolumes
 from vnode.nomad.logs import NomadLogs
 from vnode.nomad.task_commands import task_commands
@@ -173,6 +175,7 @@ class Service:
             random=random.random,
         )
         self.following: Following | None = None
+        self._grants: NomadGrants | None = None
         #: MHz of one CPU: the setting, or the slowest client's as long as there was one.
         self._speed = settings.mhz_per_core
         self._clients_known = False
@@ -181,7 +184,7 @@ class Service:
     async def run(self, over: asyncio.Event) -> None:
         """Look after the Node and its Pods until that is over, or until cancelled."""
         _spare_collections()
-        async with AsyncExitStack() as told, asyncio.TaskGroup() as tasks:
+        async with AsyncExitStack() as told, self._granting(), asyncio.TaskGroup() as tasks:
             for breaker in (self.kubernetes.breaker, self.transport.breaker):
                 told.enter_context(breaker.telling(self.look_at_all))
             told.enter_context(self._measured())
@@ -230,7 +233,7 @@ class Service:
         self.view.pods.synced = True
         for uid in collected.chosen:
             self.view.confirm_absence(uid)
-        async with asyncio.TaskGroup() as tasks:
+        async with self._granting(), asyncio.TaskGroup() as tasks:
             self.following = Following(self._stream, tasks, self._namespace_sink)
             running = [
                 tasks.create_task(self._stream("", ("Node",), self.clients).run()),
@@ -243,6 +246,13 @@ class Service:
                 self.following.end()
                 for task in running:
                     task.cancel()
+
+    @asynccontextmanager
+    async def _granting(self) -> AsyncIterator[None]:
+        """Policies can be written while the block lasts, where there is a token for them."""
+        async with policy_writer(self.settings, self.fence) as transport:
+            self._grants = None if transport is None else NomadGrants(transport)
+            yield
 
     @contextmanager
     def _measured(self) -> Iterator[None]:
@@ -370,6 +380,7 @@ class Service:
                 messages=MessageReader(self.client, NomadLogs(self.transport)),
                 link=self.link,
                 tokens=TokenRequester(self._writing(self.kubernetes)),
+                grants=self._grants,
             ),
             circumstances=self._circumstances,
             metrics=self.metrics,
@@ -413,6 +424,7 @@ class Service:
             default_driver=settings.default_driver,
             kubernetes_service=settings.kubernetes_endpoint,
             routable_allocations=settings.routable_allocations,
+            large_data=settings.nomad_policy_token_file is not None,
         )
 
     def _description(self) -> Description:

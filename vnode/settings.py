@@ -121,6 +121,9 @@ class Settings(BaseSettings):
     nomad_address: Separated = Field(("http://127.0.0.1:4646",), description="Nomad's HTTP API; repeat for failover.")
     nomad_token: SecretStr = Field(SecretStr(""), description="Nomad's ACL token; a file is safer.")
     nomad_token_file: Path | None = Field(None, description="File with the ACL token, read again when it changes.")
+    nomad_policy_token_file: Path | None = Field(
+        None, description="File with a management token of Nomad: data of more than 144 KiB reach a Pod by a policy."
+    )
     nomad_region: str = Field("global", description="Region of Nomad that runs the Pods.")
     nomad_ca_cert: Path | None = Field(None, description="CA of Nomad's certificate, PEM.")
     nomad_client_cert: Path | None = Field(None, description="Our certificate towards Nomad, PEM.")

@@ -100,4 +100,5 @@ def _context(settings: Settings, namespace: str) -> JobContext:
         memory_oversubscription=False,
         default_driver=settings.default_driver,
         kubernetes_service=settings.kubernetes_endpoint,
+        large_data=settings.nomad_policy_token_file is not None,
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translators.interpolation import Reference, environment_file, expression, is_template_name
-from translators.variables import CAPACITY, THREE, count, pack, paths, template, unpack
+from translators.variables import CAPACITY, THREE, count, is_deep, pack, paths, policy, template, unpack
 
 JOB = "vk-6f1d0c5e-9a55-4a8e-8a5c-2f4a1f5a0001"
 TASKS = ("web", "side")
@@ -29,12 +29,13 @@ def rendered(text: str, variables: dict[str, dict[str, str]]) -> bytes:
     return b"".join(b64decode(variables[path].get(item, "")) for path, item in _PART.findall(text))
 
 
-@given(items=ITEMS)
-def test_every_task_reads_every_item_as_it_was(items: dict[str, bytes]) -> None:
+@given(items=ITEMS, deep=st.booleans())
+def test_every_task_reads_every_item_as_it_was(items: dict[str, bytes], *, deep: bool) -> None:
     try:
-        number = count(items)
+        number = count(items, deep=deep)
     except ValueError:
         assert sum(map(len, items.values())) > 140_000
+        assert not deep
         return
     variables = pack(items, JOB, TASKS, number)
     for task in TASKS:
@@ -51,6 +52,20 @@ def test_three_variables_hold_144_kib() -> None:
     assert count({"x-1": bytes(144 * 1024 - 60)}) == THREE
     with pytest.raises(ValueError, match="147456 bytes do not fit"):
         count({"x-1": bytes(144 * 1024)})
+
+
+def test_what_lies_deeper_has_room_to_grow_and_a_policy_of_its_own() -> None:
+    """A Secret of Kubernetes holds 1 MiB."""
+    large = {"x-1": bytes(2**20)}
+    number = count(large, deep=True)
+    assert is_deep(number)
+    assert pack({"x-1": bytes(2**20 * 5 // 4)}, JOB, TASKS, number).keys() == set(paths(JOB, TASKS, number))
+    below = re.findall(r'path "(.*)\*"', policy("k8s", JOB))
+    assert len(below) == 1
+    assert all(path.startswith(below[0]) for path in paths(JOB, TASKS, number))
+    assert not any(path.startswith(below[0]) for path in paths(JOB, TASKS, THREE))
+    with pytest.raises(ValueError, match="hold about 3072 KiB"):
+        count({f"x-{index}": bytes(2**20) for index in range(3)}, deep=True)
 
 
 def go_envparse(text: bytes) -> dict[str, str]:

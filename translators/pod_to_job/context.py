@@ -13,6 +13,7 @@ class JobContext:
     `kubernetes_service` is host and port at which tasks reach the API server, where there is such an address.
     `routable_allocations` says whether the cluster reaches the addresses that Nomad gives to allocations in a
     bridge or CNI network; out of the box it does not.
+    `large_data` says that more data than the tasks of a job may read by themselves may be put before them by a policy.
     `pod_link` is the address of a page about a Pod, with `{namespace}` and `{pod}`, shown in Nomad's UI.
     """
 
@@ -27,4 +28,5 @@ class JobContext:
     default_driver: str
     kubernetes_service: tuple[str, int] | None = None
     routable_allocations: bool = False
+    large_data: bool = False
     pod_link: str = ""

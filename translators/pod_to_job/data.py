@@ -62,7 +62,7 @@ def gather(
     }
     items = {file.item: file.content for content in contents.values() for file in content.files}
     items |= {_environment_item(name): found.private for name, found in environments.items() if found.private}
-    count = _count(items, _most(pod))
+    count = _count(items, _most(pod), deep=context.large_data)
     return Data(
         environments=environments,
         mountable=mounts.Data(
@@ -85,13 +85,16 @@ def _most(pod: Pod) -> int:
     return variables.TWO if pod.spec.restart_policy == restarts.NEVER else variables.THREE
 
 
-def _count(items: Mapping[str, bytes], most: int) -> int:
+def _count(items: Mapping[str, bytes], most: int, *, deep: bool) -> int:
     if not items:
         return 0
     try:
-        return variables.count(items, most)
+        return variables.count(items, most, deep=deep)
     except ValueError as error:
-        message = f"the ConfigMaps, Secrets and tokens of the Pod are too large: {error}; mount fewer keys, by `items`"
+        more = "" if deep else ", or let an administrator set nomad-policy-token-file"
+        message = (
+            f"the ConfigMaps, Secrets and tokens of the Pod are too large: {error}; mount fewer keys, by `items`{more}"
+        )
         raise Refused(Finding("DataTooLarge", "spec.volumes", message)) from None
 
 

@@ -28,11 +28,25 @@ class VariableApi(Protocol):
         """The paths that begin with a prefix."""
 
 
-class Courier:
-    """Reads, writes and removes the Variables in which the data of a job lies."""
+class GrantApi(Protocol):
+    """Who lets tasks read what lies deeper than they may by themselves."""
 
-    def __init__(self, nomad: VariableApi) -> None:
+    async def allow(self, namespace: str, job: str) -> None:
+        """Let the tasks of a job read it."""
+
+    async def forbid(self, job: str) -> None:
+        """Take that back; where it was not given there is nothing to do."""
+
+
+class Courier:
+    """Reads, writes and removes the Variables in which the data of a job lies.
+
+    Without `grants` nothing new is laid deeper than tasks can read.
+    """
+
+    def __init__(self, nomad: VariableApi, grants: GrantApi | None = None) -> None:
         self._nomad = nomad
+        self._grants = grants
 
     async def write(self, layout: Layout, items: Mapping[str, bytes], *, fresh: bool) -> bool:
         """Write the items; unless nothing is there yet, beside what the job's templates may know besides.
@@ -49,6 +63,8 @@ class Courier:
             packed = variables.pack(merged, layout.job, layout.tasks, layout.count, known)
         except ValueError as error:
             raise Conflict(f"the data of the Pod grew: {error}") from None
+        if self._grants is not None and variables.is_deep(layout.count):
+            await self._grants.allow(layout.namespace, layout.job)
         for path, content in packed.items():
             there = held.get(path)
             if fresh:
@@ -70,6 +86,8 @@ class Courier:
             paths = await self._nomad.paths(layout.namespace, first)
         for path in paths:
             await self._nomad.delete(layout.namespace, path)
+        if self._grants is not None and variables.is_deep(layout.count):
+            await self._grants.forbid(layout.job)
 
     async def _read(self, layout: Layout) -> dict[str, HeldVariable | None]:
         paths = variables.paths(layout.job, layout.tasks, layout.count)

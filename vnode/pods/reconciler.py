@@ -25,7 +25,7 @@ from vnode.metrics import Metrics
 from vnode.nomad.errors import NamespaceMissing
 from vnode.pods import actions
 from vnode.pods.actions import Action, Decision
-from vnode.pods.courier import Courier, VariableApi
+from vnode.pods.courier import Courier, GrantApi, VariableApi
 from vnode.pods.data import DataHand, TokenApi
 from vnode.pods.decide import Circumstances, decide, decide_orphan
 from vnode.pods.queue import KeyedQueue
@@ -130,6 +130,7 @@ class Peers:
     messages: Messages
     link: Link
     tokens: TokenApi
+    grants: GrantApi | None = None
 
 
 class Reconciler:
@@ -159,7 +160,9 @@ class Reconciler:
         self._peers = peers
         self._circumstances = circumstances
         self._now = now
-        self._data = DataHand(view, queue, Courier(peers.variables), peers.tokens, peers.events, peers.link)
+        self._data = DataHand(
+            view, queue, Courier(peers.variables, peers.grants), peers.tokens, peers.events, peers.link
+        )
 
     async def work(self) -> None:
         """Take UIDs for ever; several of these run side by side."""

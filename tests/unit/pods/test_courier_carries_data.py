@@ -69,6 +69,42 @@ async def test_much_lies_in_several_variables_and_all_of_them_are_removed(nomad:
     assert nomad.held == {}
 
 
+class Grants:
+    """Remembers who may read deeper, and that nothing lay there before."""
+
+    def __init__(self, nomad: Variables) -> None:
+        self.nomad = nomad
+        self.allowed: set[str] = set()
+        self.forbidden: list[str] = []
+
+    async def allow(self, namespace: str, job: str) -> None:
+        assert (namespace, self.nomad.held) == ("default", {})
+        self.allowed.add(job)
+
+    async def forbid(self, job: str) -> None:
+        assert self.nomad.held == {}
+        self.forbidden.append(job)
+
+
+async def test_what_lies_deeper_is_opened_to_its_job_before_it_is_written_and_closed_after(nomad: Variables) -> None:
+    grants, content = Grants(nomad), bytes(range(256)) * 1000
+    courier, deep = Courier(nomad, grants), Layout("default", JOB, ("app",), 6)
+    await courier.write(deep, {"a": content}, fresh=True)
+    assert set(nomad.held) == {f"{PATH}/data/{index:02d}" for index in range(6)}
+    assert grants.allowed == {JOB}
+    assert await courier.read(deep) == {"a": content}
+    await courier.remove(deep)
+    assert grants.forbidden == [JOB]
+
+
+async def test_what_tasks_read_by_themselves_takes_no_policy(nomad: Variables) -> None:
+    grants = Grants(nomad)
+    await Courier(nomad, grants).write(THREE, {"a": b"1"}, fresh=True)
+    await Courier(nomad, grants).write(ONE, {"a": b"1"}, fresh=False)
+    await Courier(nomad, grants).remove(THREE)
+    assert (grants.allowed, grants.forbidden) == (set(), [])
+
+
 async def test_data_that_outgrew_its_place_is_not_written_in_part(nomad: Variables) -> None:
     await Courier(nomad).write(ONE, {"a": b"1"}, fresh=True)
     with pytest.raises(Conflict, match="grew"):

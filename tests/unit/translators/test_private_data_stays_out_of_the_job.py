@@ -1,4 +1,5 @@
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,8 +136,11 @@ def test_more_than_three_variables_hold_is_refused_with_the_sizes() -> None:
     volume = {"name": "big", "secret": {"secretName": "s"}}
     subject = pod(container(volumeMounts=[{"name": "big", "mountPath": "/big"}]), volumes=[volume])
     known = material(secrets={"s": {"k": bytes(150_000)}})
-    with pytest.raises(Refused, match=r"150000 bytes do not fit .* about 144 KiB"):
+    with pytest.raises(Refused, match=r"150000 bytes do not fit .* about 144 KiB; .* nomad-policy-token-file"):
         translated(subject, known)
+    carried = translate(subject, replace(CONTEXT, large_data=True), OPEN, known).job
+    assert carried.meta["vk_variables"] == "5"
+    assert carried.task_groups[0].tasks[0].templates[0].embedded_tmpl.count("/data/0") == 5
 
 
 def test_a_token_is_an_item_of_its_own() -> None:
