@@ -122,6 +122,7 @@ ROWS: tuple[Row, ...] = (
             "runtimeClassName": "nomad-<driver> selects the driver; any other is refused",
             "serviceAccountName": "for fieldRef and for tokens",
             "volumes": "see their kinds",
+            "imagePullSecrets": "docker, with Nomad 1.11 or later: the entry that fits the image best",
             "enableServiceLinks": "variables of the namespace's Services; KUBERNETES_SERVICE_* are where configured",
             "readinessGates": "the Pod is Ready only when others have set these conditions",
             "securityContext": "see its fields",
@@ -158,12 +159,6 @@ ROWS: tuple[Row, ...] = (
             "resourceClaims": "dynamic resource allocation is not supported",
             "resources": "resources of the whole Pod are not supported; set them for each container",
         },
-    ),
-    Row(
-        "spec.imagePullSecrets",
-        Verdict.REFUSED,
-        "credentials of registries are not supported yet; configure them in the docker plugin of the Nomad clients",
-        drivers=(DOCKER,),
     ),
     Row(
         "spec.dnsPolicy",

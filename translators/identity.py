@@ -21,6 +21,7 @@ UID = "vk_uid"
 HASH = "vk_hash"
 VARIABLES = "vk_variables"
 TURNS = "vk_turns"
+LOGINS = "vk_logins"
 
 _PREFIX = "vk-"
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -31,7 +32,8 @@ class JobIdentity:
     """Whose job a job is: cluster and virtual Node that submitted it, and the Pod that it runs.
 
     `variables` is the number of Nomad Variables in which the Pod's data lies, see `translators.variables`. `turns` says
-    that others give its init containers their turns, see `translators.pod_to_job.turns`.
+    that others give its init containers their turns, see `translators.pod_to_job.turns`, `logins` that its tasks have
+    credentials of registries, see `translators.pod_to_job.registries`.
     """
 
     cluster: str
@@ -42,6 +44,12 @@ class JobIdentity:
     hash: str
     variables: int = 0
     turns: bool = False
+    logins: bool = False
+
+    @property
+    def has_own_paths(self) -> bool:
+        """Whether something stands at its tasks' own paths, beside the data."""
+        return self.turns or self.logins
 
 
 def job_id(uid: PodUid) -> JobId:
@@ -54,11 +62,15 @@ def uid_of(job_id: str) -> PodUid | None:
     return PodUid(job_id.removeprefix(_PREFIX)) if job_id.startswith(_PREFIX) else None
 
 
-def meta(pod: Pod, cluster_id: str, node_name: str, *, variables: int = 0, turns: bool = False) -> dict[str, str]:
+def meta(
+    pod: Pod, cluster_id: str, node_name: str, *, variables: int = 0, turns: bool = False, logins: bool = False
+) -> dict[str, str]:
     """The Meta of a Pod's job; a Pod without data says nothing of Variables, nor one without turns of these."""
     held = {VARIABLES: str(variables)} if variables else {}
     if turns:
         held[TURNS] = "true"
+    if logins:
+        held[LOGINS] = "true"
     return {
         CLUSTER: cluster_id,
         NODE: node_name,
@@ -84,6 +96,7 @@ def owner_of(stub: JobStub) -> JobIdentity | None:
         hash=found.get(HASH, ""),
         variables=number_of_variables(found),
         turns=TURNS in found,
+        logins=LOGINS in found,
     )
 
 

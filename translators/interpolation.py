@@ -110,6 +110,11 @@ def environment_template(values: Mapping[str, str]) -> str:
     return "".join(f"{name}={{{{ {_literal(value)} | base64Decode | toJSON }}}}\n" for name, value in values.items())
 
 
+def quoted(value: str) -> str:
+    """A value as Nomad's reader of env files gives it back (hashicorp/go-envparse)."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def environment_file(values: Mapping[str, str]) -> bytes:
     """Variables as Nomad's reader of env files gives them back byte by byte (hashicorp/go-envparse).
 
@@ -118,7 +123,7 @@ def environment_file(values: Mapping[str, str]) -> bytes:
     """
     lines = []
     for name, value in values.items():
-        line = f"{name}={json.dumps(value, ensure_ascii=False)}\n".encode()
+        line = f"{name}={quoted(value)}\n".encode()
         if len(line) > LONGEST_LINE:
             raise ValueError(
                 f"{name} holds {len(value.encode())} bytes; Nomad reads about {LONGEST_LINE} of a variable"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from translators import annotations
 from translators.errors import Refused
 from translators.material import CONFIG_MAP, SECRET, ObjectKey, TokenNeed
-from translators.pod_to_job import downward, mounts, volumes
+from translators.pod_to_job import downward, mounts, registries, volumes
 from translators.pod_to_job.drivers import driver
 from translators.records.pods import Container, Pod
 from translators.records.sources import KeyToPath, Projection, Volume
@@ -34,7 +34,8 @@ _SERVICES = References(services=True)
 
 def references(pod: Pod, default_driver: str) -> References:
     """What a Pod names; a Pod that cannot be translated names nothing."""
-    mentions = any(one.env_from or one.env for one in pod.spec.every_container) or pod.spec.volumes
+    mentions = any(one.env_from or one.env for one in pod.spec.every_container)
+    mentions = mentions or bool(pod.spec.volumes or pod.spec.image_pull_secrets)
     if not mentions:
         return _SERVICES if pod.spec.enable_service_links else _NOTHING
     try:
@@ -46,6 +47,8 @@ def references(pod: Pod, default_driver: str) -> References:
     objects: defaultdict[ObjectKey, set[str]] = defaultdict(set)
     for key, names in (*_of_environment(pod.spec.every_container), *_of_volumes(mounted)):
         objects[key] |= names
+    for key in registries.named(pod, drivers):
+        objects[key] |= set()
     fields = [path for volume in mounted for path in _fields(volume)]
     tokens = frozenset(need for volume in mounted for need in volumes.token_needs(volume))
     own_fields = any(map(downward.changes, fields))

@@ -8,6 +8,7 @@ policy of the job's own lets its tasks read (nomad/acl, workload policies). A pi
 that whatever a user wrote is never template text; the names of items are made by us and need no quoting.
 """
 
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
@@ -27,6 +28,8 @@ _SPARE = 4
 _PRESENT = "vnode"
 _DIGEST = 16
 _GROUP = "pod"
+#: What is for one task alone stands at that task's own path, as it is; no other item begins like this.
+_OWN = "@"
 _DEEP = "data"
 _FOUR = 4
 
@@ -34,6 +37,24 @@ _FOUR = 4
 def item_name(kind: str, *parts: str) -> str:
     """The name of an item: of what it holds, without a sign that a template or a Variable would have to escape."""
     return f"{kind}-{sha256(chr(0).join(parts).encode()).hexdigest()[:24]}"
+
+
+def own_item(task: str) -> str:
+    """The name of an item that is for one task alone: a JSON object of texts, the items of a Variable at its own path.
+
+    Only where the data lies in one Variable, or deeper, is that path free.
+    """
+    return f"{_OWN}{task}"
+
+
+def own_paths(items: Iterable[str], job: str) -> tuple[str, ...]:
+    """The paths of what is for one task alone."""
+    return tuple(_own_path(job, name) for name in sorted(items) if name.startswith(_OWN))
+
+
+def own_path(job: str, task: str) -> str:
+    """The path that only one task may read."""
+    return f"nomad/jobs/{job}/{_GROUP}/{task}"
 
 
 def paths(job: str, tasks: Iterable[str], count: int) -> tuple[str, ...]:
@@ -81,8 +102,10 @@ def count(items: Mapping[str, bytes], most: int = THREE, *, deep: bool = False) 
 
 
 def names(items: Iterable[str]) -> str:
-    """A digest of the names of items."""
-    return sha256(chr(0).join(sorted(items)).encode()).hexdigest()[:_DIGEST]
+    """A digest of the names of items that templates read."""
+    return sha256(chr(0).join(sorted(each for each in items if not each.startswith(_OWN))).encode()).hexdigest()[
+        :_DIGEST
+    ]
 
 
 def known_names(variable: Mapping[str, str]) -> str:
@@ -100,7 +123,8 @@ def pack(
     """
     parts = _split(items, number, known or names(items))
     every = paths(job, tasks, number)
-    return {path: parts[min(index, len(parts) - 1)] for index, path in enumerate(every)}
+    own = {_own_path(job, name): json.loads(content) for name, content in items.items() if name.startswith(_OWN)}
+    return {**{path: parts[min(index, len(parts) - 1)] for index, path in enumerate(every)}, **own}
 
 
 def unpack(variables: Iterable[Mapping[str, str]]) -> dict[str, bytes]:
@@ -111,6 +135,10 @@ def unpack(variables: Iterable[Mapping[str, str]]) -> dict[str, bytes]:
             if name != _PRESENT:
                 found[name] = found.get(name, b"") + b64decode(text)
     return found
+
+
+def _own_path(job: str, item: str) -> str:
+    return own_path(job, item.removeprefix(_OWN))
 
 
 def _fits(items: Mapping[str, bytes], number: int) -> bool:
@@ -126,7 +154,7 @@ def _split(items: Mapping[str, bytes], number: int, known: str) -> list[dict[str
     parts: list[dict[str, str]] = [{_PRESENT: known} for _ in range(number)]
     room = [CAPACITY - len(_PRESENT) - _DIGEST] * number
     at = 0
-    for name in sorted(items):
+    for name in sorted(each for each in items if not each.startswith(_OWN)):
         # An empty item is left out: what is not there reads as empty, and Nomad garbles its errors over empty values.
         text = b64encode(items[name]).decode()
         while text:

@@ -8,7 +8,7 @@ from translators.annotations import Annotations
 from translators.errors import Finding, Hindrance, Refused, Waiting
 from translators.identity import job_id
 from translators.material import Material
-from translators.pod_to_job import mounts, restarts, services, turns, volumes
+from translators.pod_to_job import mounts, registries, restarts, services, turns, volumes
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.environment import PRIVATE_PATH, Environment, environment
 from translators.policy import EXEC
@@ -27,6 +27,7 @@ class Data:
     mountable: mounts.Data
     items: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     count: int = 0
+    logins: Mapping[str, registries.Login] = field(default_factory=dict)
     warnings: tuple[Finding, ...] = ()
 
     def private_environment(self, container: str) -> tuple[Template, ...]:
@@ -62,7 +63,10 @@ def gather(
     }
     items = {file.item: file.content for content in contents.values() for file in content.files}
     items |= {_environment_item(name): found.private for name, found in environments.items() if found.private}
-    count = _count(items, _most(pod), deep=context.large_data)
+    pulled = registries.logins(pod, drivers, material)
+    items |= pulled.items
+    most = variables.ONE if pulled.by_container else _most(pod)
+    count = _count(items, most, deep=context.large_data)
     return Data(
         environments=environments,
         mountable=mounts.Data(
@@ -74,7 +78,8 @@ def gather(
         ),
         items=items,
         count=count,
-        warnings=tuple(warning for found in environments.values() for warning in found.warnings),
+        logins=pulled.by_container,
+        warnings=(*pulled.warnings, *(warning for found in environments.values() for warning in found.warnings)),
     )
 
 

@@ -26,7 +26,7 @@ _PULL_ALWAYS = "Always"
 class Launch:
     """What a container starts, expanded but not yet escaped; `hostname` is empty where none can be set.
 
-    `binds`, `mounts`, `hosts` (`name:address`) and `security` are docker's.
+    `binds`, `mounts`, `hosts` (`name:address`), `security` and `auth` are docker's.
     """
 
     command: tuple[str, ...]
@@ -38,6 +38,7 @@ class Launch:
     mounts: tuple[Mapping[str, Any], ...] = ()
     hosts: tuple[str, ...] = ()
     security: Mapping[str, Any] = field(default_factory=dict)
+    auth: Mapping[str, str] = field(default_factory=dict)
 
 
 def driver(container: Container, pod: Pod, settings: Annotations, default: str) -> str:
@@ -125,6 +126,7 @@ def _docker(container: Container, launch: Launch) -> dict[str, Any]:
         "mount": list(launch.mounts),
         "extra_hosts": list(launch.hosts),
         **launch.security,
+        "auth": dict(launch.auth),
         "force_pull": container.image_pull_policy == _PULL_ALWAYS,
     }
     return {name: value for name, value in settings.items() if value}

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from translators import annotations, identity
+from translators import annotations, identity, variables
 from translators.annotations import Annotations, Setting
 from translators.errors import Finding, Refused
 from translators.interpolation import Expression
-from translators.pod_to_job import permit, ports, resources, restarts, turns
+from translators.pod_to_job import permit, ports, registries, resources, restarts, turns
 from translators.pod_to_job.artifacts import artifacts
 from translators.pod_to_job.context import JobContext
 from translators.pod_to_job.data import Data
@@ -80,6 +80,7 @@ def task(container: Container, around: Surroundings) -> Made:
         raise Refused(Finding("PodFeatureUnsupported", f"{path}.command", wrong))
     named = setting(annotations.USER, container.name)
     secured = security(container, around.pod, named) if driver == DOCKER else Security(config={})
+    login = around.data.logins.get(container.name)
     launch = Launch(
         command=command or _downloaded(downloads, runs_itself=runs_itself),
         args=tuple(found.expand(text, f"{path}.args") for text in container.args),
@@ -90,6 +91,7 @@ def task(container: Container, around: Surroundings) -> Made:
         mounts=there.mounts,
         hosts=_hosts(around.pod),
         security=secured.config,
+        auth=login.auth if login is not None else {},
     )
     templates = found.templates
     if around.pod.spec.restart_policy == restarts.NEVER:
@@ -123,6 +125,7 @@ def task(container: Container, around: Surroundings) -> Made:
         vault=secret.login,
         identities=signed.identities,
         volume_mounts=there.volumes,
+        secrets=registries.secrets(login, variables.own_path(around.data.mountable.job, container.name)),
     )
     warnings = (
         *there.warnings,

@@ -206,6 +206,15 @@ class VolumeMount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class TaskSecret:
+    """A Nomad Variable whose items fill the driver's configuration, as `${secret.<name>.<item>}`, and nothing else."""
+
+    name: str
+    path: str
+    provider: str = "nomad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class Task:
     """One container of a Pod."""
 
@@ -225,6 +234,7 @@ class Task:
     vault: Vault | None = None
     identities: tuple[Identity, ...] = ()
     volume_mounts: tuple[VolumeMount, ...] = ()
+    secrets: tuple[TaskSecret, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from translators.records.base import KUBERNETES, Many, Mapped, Text
 from translators.records.probes import Probe, ProbeKind
-from translators.records.sources import EnvFromSource, EnvVar, Volume, VolumeMount
+from translators.records.sources import EnvFromSource, EnvVar, ObjectReference, Volume, VolumeMount
 
 #: The identity of a Pod, end to end: names are reused, UIDs never.
 PodUid = NewType("PodUid", str)
@@ -210,6 +210,7 @@ class PodSpec:
     tolerations: Many[Toleration] = ()
     runtime_class_name: Text = ""
     service_account_name: Text = ""
+    image_pull_secrets: Many[ObjectReference] = ()
     enable_service_links: bool = True
     security_context: PodSecurityContext = _NO_POD_SECURITY
     host_aliases: Many[HostAlias] = ()

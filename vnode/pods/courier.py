@@ -55,8 +55,9 @@ class Courier:
         Writes nothing that is there already. Returns whether the items are the very ones that the job's templates know.
         Raises Conflict when somebody else writes too, or when it became too much.
         """
-        held = {} if fresh else await self._read(layout)
-        first = next((variable for variable in held.values() if variable is not None), None)
+        own = variables.own_paths(items, layout.job)
+        held = {} if fresh else await self._read(layout, own)
+        first = next((held[path] for path in held if path not in own and held[path] is not None), None)
         known = variables.known_names(first.items) if first is not None else variables.names(items)
         merged = {**self._unpacked(layout, held), **items}
         try:
@@ -89,9 +90,9 @@ class Courier:
         if self._grants is not None and variables.is_deep(layout.count):
             await self._grants.forbid(layout.job)
 
-    async def _read(self, layout: Layout) -> dict[str, HeldVariable | None]:
+    async def _read(self, layout: Layout, own: tuple[str, ...] = ()) -> dict[str, HeldVariable | None]:
         paths = variables.paths(layout.job, layout.tasks, layout.count)
-        return {path: await self._nomad.get(layout.namespace, path) for path in paths}
+        return {path: await self._nomad.get(layout.namespace, path) for path in (*paths, *own)}
 
     def _unpacked(self, layout: Layout, held: Mapping[str, HeldVariable | None]) -> dict[str, bytes]:
         ours = variables.paths(layout.job, layout.tasks[:1], layout.count)

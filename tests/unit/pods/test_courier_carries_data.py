@@ -1,10 +1,13 @@
 """What lies in Nomad's variables is written once, complete, and found again."""
 
+import json
+
 import pytest
 
 from tests.unit.pods.peers import Script, Variables
 from translators.identity import job_id
 from translators.records.pods import PodUid
+from translators.variables import own_item
 from vnode.errors import Conflict
 from vnode.nomad.records import HeldVariable
 from vnode.pods.actions import Layout
@@ -67,6 +70,22 @@ async def test_much_lies_in_several_variables_and_all_of_them_are_removed(nomad:
     assert await Courier(nomad).read(THREE) == {"a": content}
     await Courier(nomad).remove(THREE)
     assert nomad.held == {}
+
+
+async def test_what_is_for_one_task_lies_at_its_own_path_as_it_is(script: Script, nomad: Variables) -> None:
+    courier, login = Courier(nomad), {"username": '"u"', "password": '"p"'}
+    items = {"a": b"1", own_item("app"): json.dumps(login).encode()}
+    assert await courier.write(ONE, items, fresh=True)
+    assert nomad.held[f"{PATH}/pod/app"].items == login
+    assert await courier.read(ONE) == {"a": b"1"}
+    before = len(script.names)
+    assert await courier.write(ONE, items, fresh=False)
+    assert script.names[before:] == ["read variable"] * 2
+    changed = {**items, own_item("app"): json.dumps({**login, "password": '"new"'}).encode()}
+    assert await courier.write(ONE, changed, fresh=False)
+    assert nomad.held[f"{PATH}/pod/app"].items["password"] == '"new"'
+    # The templates read none of it, so nothing is missing to them.
+    assert await courier.write(ONE, {"a": b"1"}, fresh=False)
 
 
 class Grants:

@@ -1,14 +1,17 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.unit.pods.observations import NOW, UID, circumstances, job, observation, started, terminated
+from translators import variables
 from translators.identity import job_id
 from translators.records.allocations import Allocation, AllocationId, TaskState
 from translators.records.pods import Pod
 from translators.support import decode_pod
 from vnode.pods.actions import Decision, Remember, TakeTurn, Withdraw
 from vnode.pods.decide import decide
+from vnode.pods.decide.data import withdrawal
 from vnode.view.observation import Memory, Observation
 
 WAITS = TaskState(state="pending")
@@ -109,3 +112,13 @@ def test_turns_are_removed_when_all_is_over() -> None:
     over = replace(placed, task_states={**placed.task_states, "app": DONE})
     found = decided(replace(subject, allocations=(over,)))
     assert any(isinstance(action, Withdraw) for action in found.actions)
+
+
+@pytest.mark.parametrize("kept", [{"turns": True}, {"logins": True, "variables": 1}])
+def test_what_stands_at_the_tasks_own_paths_is_looked_for_there(kept: dict[str, Any]) -> None:
+    of = pod("one", "two", policy="Never")
+    subject = seen(of, status="complete", one=DONE, two=DONE)
+    facts = replace(job(of), identity=replace(job(of).identity, **{"turns": False, "variables": 0, **kept}))
+    [withdrawn] = withdrawal(replace(subject, job=facts))
+    assert isinstance(withdrawn, Withdraw)
+    assert withdrawn.layout.count == variables.THREE

@@ -40,7 +40,6 @@ def test_the_documentation_is_the_table() -> None:
         ({"hostPID": True}, "spec.hostPID"),
         ({"hostUsers": False}, "spec.hostUsers"),
         ({"os": {"name": "windows"}}, "spec.os"),
-        ({"imagePullSecrets": [{"name": "s"}]}, "spec.imagePullSecrets"),
         ({"securityContext": {"fsGroup": 0}}, "spec.securityContext.fsGroup"),
         (
             {"securityContext": {"sysctls": [{"name": "a", "value": "1"}]}},

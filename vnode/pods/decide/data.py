@@ -51,7 +51,9 @@ def beside(look: Look, decision: Decision) -> Decision:
     """What was decided about a Pod that has a job, and what is to be done about its data."""
     observation = look.observation
     identity = look.job.identity
-    if not (identity.variables or identity.turns) or any(isinstance(action, Register) for action in decision.actions):
+    if not (identity.variables or identity.has_own_paths) or any(
+        isinstance(action, Register) for action in decision.actions
+    ):
         return decision
     if observation.is_over:
         # Before the end is told.
@@ -151,9 +153,9 @@ def withdrawal(observation: Observation, circumstances: Circumstances | None = N
     if memory.withdrawn:
         return ()
     tasks = _tasks(observation.pod) if observation.pod is not None else ()
-    if job is not None and (job.identity.variables or job.identity.turns):
-        # Turns stand at the tasks' own paths, as data of more than one Variable does.
-        count = variables.THREE if job.identity.turns else job.identity.variables
+    if job is not None and (job.identity.variables or job.identity.has_own_paths):
+        # Turns and logins stand at the tasks' own paths, as data of more than one Variable does.
+        count = max(variables.THREE, job.identity.variables) if job.identity.has_own_paths else job.identity.variables
         return (Withdraw(Layout(job.namespace, job.id, tasks, count)),)
     if job is None and memory.delivered and circumstances is not None:
         layout = Layout(circumstances.job.nomad_namespace, job_id(observation.uid), tasks, variables.THREE)
