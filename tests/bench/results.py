@@ -17,6 +17,8 @@ _MEGA, _MILLI = 1e6, 1000
 _WAY_MS = 15
 #: The share of CPU for others up to which a machine counts as ours alone.
 _CALM = 0.1
+#: Seconds in which Nomad alone starts a job on the machine of the references and bars: 1,000 in 11 to 13.
+_REFERENCE_SECONDS = 0.012
 #: Memory of a vnode without Pods, and of each Pod, in MB.
 _BASE_MB, _POD_MB = 130, 0.03
 _PATCHES = ("patch pods/status", "update pods/status")
@@ -109,6 +111,7 @@ class Results:
         yield Figure(
             section=a, name=f"{count} jobs directly → running", unit="s", value=direct_starts, reference="11-13"
         )
+        yield Figure(section=a, name="slower than the machine of the bars", unit="x", value=self._slowness())
         yield Figure(section=a, name="create ratio", unit="x", value=start_ratio, bar=1.6, aim=1.3)
         yield Figure(section=a, name=f"{count} Pods deleted → gone", unit="s", value=stops, reference="423; 11-20")
         yield Figure(section=a, name=f"{count} jobs directly → ended", unit="s", value=direct_stops, reference="8")
@@ -143,10 +146,22 @@ class Results:
         yield Figure(section=b, name="Nomad writes per Pod", unit="", value=writes, bar=1)
         yield Figure(section=b, name="Nomad writes per Pod ended", unit="", value=ending)
         yield Figure(section=b, name="CPU of vnode per Pod started", unit="ms", value=cpu, bar=4)
+        slowness = self._slowness()
+        there = cpu / slowness if cpu is not None and slowness else None
+        yield Figure(section=b, name="CPU per Pod started, at the speed of the bars", unit="ms", value=there, bar=4)
         yield Figure(section=b, name="CPU of vnode per Pod ended", unit="ms", value=stop_cpu)
+
+    def _slowness(self) -> float | None:
+        """How much longer Nomad alone takes here than on the machine on which the bars in seconds were set."""
+        direct = _median([round_.direct.start.seconds for round_ in self.rounds])
+        return direct / self.plan.pods / _REFERENCE_SECONDS if direct is not None else None
 
     def _latencies(self) -> Iterator[Figure]:
         rate = self.rate
+        seconds = _median([round_.pods.start.seconds for round_ in self.rounds])
+        if seconds is not None:
+            name = f"{self.plan.rate:g} Pods/s, of the most that start here"
+            yield Figure(section="c", name=name, unit="%", value=100 * self.plan.rate * seconds / self.plan.pods)
         yield from _both("status: line → PATCH answered", rate.status if rate else None, bars=(20, 80))
         yield from _both("status as bystanders see it", rate.seen_status if rate else None)
         yield from _both("submission: line → Nomad's answer", rate.submission if rate else None, bars=(20, 80))
