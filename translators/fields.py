@@ -84,6 +84,8 @@ CONTAINER_SECURITY = "spec.containers[].securityContext."
 VOLUME = "spec.volumes[]."
 PROJECTION = "spec.volumes[].projected.sources[]."
 MOUNT = "spec.containers[].volumeMounts[]."
+LIFECYCLE = "lifecycle."
+HOOKS = ("postStart", "preStop")
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 _PROBE_NOTES = {
@@ -97,11 +99,19 @@ _PROBE_NOTES = {
     "failureThreshold": "",
     "terminationGracePeriodSeconds": "",
 }
-_ACTION_NOTES = {
+_HTTP_NOTES = {
     "httpGet.path": "",
     "httpGet.port": "a number, or the name of a port of the container",
     "httpGet.scheme": "certificates are not verified, as by a kubelet",
     "httpGet.httpHeaders": "",
+}
+_HOOK_NOTES = {
+    "exec": "run through Nomad's exec API, eight at a time",
+    "httpGet": "asked by vnode where the port is published; see its fields",
+    "sleep": "",
+}
+_ACTION_NOTES = {
+    **_HTTP_NOTES,
     "tcpSocket.port": "a number, or the name of a port of the container",
 }
 _ONLY_ITSELF = "a probe asks the Pod itself; for the name of a virtual host use the header Host"
@@ -305,6 +315,8 @@ ROWS: tuple[Row, ...] = (
             "livenessProbe": "a container that fails it is ended, and started again by the Pod's restartPolicy",
             "readinessProbe": "",
             "startupProbe": "as livenessProbe; the other probes wait for it",
+            "lifecycle": "see its fields; preStop not where Nomad ends a container by itself: a drain, a sidecar at "
+            "the end of its Pod",
             "terminationMessagePath": "docker; exec outside of /dev, /proc, /sys and /secrets; raw_exec has none",
             "terminationMessagePolicy": "in FallbackToLogsOnError the end of stdout comes before that of stderr",
         },
@@ -325,6 +337,25 @@ ROWS: tuple[Row, ...] = (
             ),
         )
     ),
+    *(
+        row
+        for hook in HOOKS
+        for prefix in (f"{CONTAINER}{LIFECYCLE}{hook}.",)
+        for row in (
+            *_honoured(prefix, {**_HOOK_NOTES, **_HTTP_NOTES}),
+            *_refused(
+                prefix,
+                {
+                    "httpGet.host": "a hook asks the Pod itself; use exec",
+                    "tcpSocket": "is run by no kubelet either; use exec",
+                },
+            ),
+        )
+    ),
+    *_honoured(
+        CONTAINER + LIFECYCLE, {"postStart": "the container is running when it is done", "preStop": "within the grace"}
+    ),
+    Row(f"{CONTAINER}{LIFECYCLE}stopSignal", Verdict.REFUSED, "is not sent; trap SIGTERM, or remove it"),
     *_not_ours(
         CONTAINER,
         {
@@ -337,7 +368,6 @@ ROWS: tuple[Row, ...] = (
             "restartPolicy": "a container has no restart policy of its own here; use the Pod's",
             "restartPolicyRules": "rules of restarts are not supported; use the Pod's restartPolicy",
             "volumeDevices": "block devices are not supported",
-            "lifecycle": "lifecycle hooks are not supported yet; remove it",
             "resources.claims": "dynamic resource allocation is not supported",
         },
     ),

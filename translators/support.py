@@ -15,6 +15,8 @@ from translators.errors import Finding, Refused
 from translators.fields import (
     CONTAINER,
     CONTAINER_SECURITY,
+    HOOKS,
+    LIFECYCLE,
     MOUNT,
     PROBES,
     PROJECTION,
@@ -53,6 +55,9 @@ _VOLUME_ROWS = _below(VOLUME)
 _PROJECTION_ROWS = _below(PROJECTION)
 _MOUNT_ROWS = _below(MOUNT)
 _PROBE_ROWS = {name: _below(f"{CONTAINER}{name}.") for name in PROBES}
+_LIFECYCLE_ROWS = _below(CONTAINER + LIFECYCLE)
+_HOOK_ROWS = {name: _below(f"{CONTAINER}{LIFECYCLE}{name}.") for name in HOOKS}
+_HOOK_HTTP_ROWS = {name: _below(f"{CONTAINER}{LIFECYCLE}{name}.httpGet.") for name in HOOKS}
 _ACTION_ROWS = {
     (name, action): _below(f"{CONTAINER}{name}.{action}.") for name in PROBES for action in ("httpGet", "tcpSocket")
 }
@@ -172,9 +177,21 @@ def _of_container(container: Mapping[str, Any], path: str) -> Iterator[str]:
         probe = container.get(name)
         if isinstance(probe, Mapping):
             yield from _scan(probe.get(action), table, f"{path}{name}.{action}.")
+    yield from _of_lifecycle(container.get("lifecycle"), f"{path}{LIFECYCLE}")
     claimed = container.get("resources")
     if isinstance(claimed, Mapping) and claimed.get("claims"):
         yield f"{path}resources.claims"
+
+
+def _of_lifecycle(lifecycle: object, path: str) -> Iterator[str]:
+    if not isinstance(lifecycle, Mapping):
+        return
+    yield from _scan(lifecycle, _LIFECYCLE_ROWS, path)
+    for name in HOOKS:
+        hook = lifecycle.get(name)
+        yield from _scan(hook, _HOOK_ROWS[name], f"{path}{name}.")
+        if isinstance(hook, Mapping):
+            yield from _scan(hook.get("httpGet"), _HOOK_HTTP_ROWS[name], f"{path}{name}.httpGet.")
 
 
 def _scan(fields: object, table: Rows, prefix: str) -> Iterator[str]:

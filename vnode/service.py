@@ -63,9 +63,10 @@ from vnode.pods.message_reader import MessageReader
 from vnode.pods.pod_events import PodEvents
 from vnode.pods.queue import KeyedQueue
 from vnode.pods.reconciler import Peers, Reconciler
+from vnode.probes.hooks import HookRunner
 from vnode.probes.network import network_probes
 from vnode.probes.prober import COMMANDS, Prober
-from vnode.probes.questions import Questions
+from vnode.probes.questions import HOOKS, Questions
 from vnode.settings import Settings
 from vnode.storage.provisioner import Provisioner
 from vnode.view.neighbours import NeighbourStore
@@ -82,8 +83,8 @@ _VOLUME: TypeAdapter[PersistentVolume] = TypeAdapter(PersistentVolume)
 WORKERS = 32
 #: Volumes that are made or removed at once: Nomad waits for what makes them.
 _MAKERS = 4
-#: Connections of probes: a command is asked while the one before it is being ended.
-_COMMANDS = 2 * COMMANDS
+#: Connections of probes and hooks: a command is asked while the one before it is being ended.
+_COMMANDS = 2 * (COMMANDS + HOOKS)
 #: Pods that wait for a later look: more than these are being started, or in trouble, at once.
 MANY = 50
 _UNKNOWN_SPEED = 1000.0
@@ -163,6 +164,7 @@ class Service:
             now=_now,
             random=random.random,
         )
+        self.hooks = HookRunner(self.view, self.runs, PodEvents(self.recorder, settings.node_name), self.queue.add)
         self.node = _virtual_node(settings)
         description = self._description()
         self.keeper = NodeKeeper(
@@ -211,7 +213,7 @@ class Service:
                 task.cancel()
 
     async def _probe(self) -> None:
-        """Ask probes, unless somebody else does."""
+        """Ask probes and run hooks, unless somebody else does."""
         if self.settings.observe:
             return
         version = self.cluster.version.removeprefix("v").split(".")[:2]
@@ -226,7 +228,9 @@ class Service:
                 default_driver=self.settings.default_driver,
                 routable=self.settings.routable_allocations,
             )
-            await self.prober.run(questions)
+            async with asyncio.TaskGroup() as asking:
+                asking.create_task(self.prober.run(questions))
+                asking.create_task(self.hooks.run(questions))
 
     async def collect(self, collected: Collected) -> None:
         """Only end and remove the chosen jobs, whose Pods are gone, and return when that is done."""
@@ -377,6 +381,7 @@ class Service:
                 variables=ObservedVariables(self.variables, self._told) if self.settings.observe else self.variables,
                 events=PodEvents(self.recorder, self.node.name),
                 logs=LogMeter(NomadLogs(self.transport)),
+                hooks=self.hooks,
                 messages=MessageReader(self.client, NomadLogs(self.transport)),
                 link=self.link,
                 tokens=TokenRequester(self._writing(self.kubernetes)),

@@ -7,7 +7,18 @@ from typing import Any
 from tests.e2e.manifests import Manifest
 
 #: Written by a kubelet or its kin about the life of containers; what is told of images and of sandboxes is left out.
-_REASONS = frozenset({"Started", "Killing", "Unhealthy", "BackOff", "Failed", "DeadlineExceeded"})
+_REASONS = frozenset(
+    {
+        "Started",
+        "Killing",
+        "Unhealthy",
+        "BackOff",
+        "Failed",
+        "DeadlineExceeded",
+        "FailedPostStartHook",
+        "FailedPreStopHook",
+    }
+)
 _CONDITIONS = frozenset({"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"})
 _VARYING = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UID"),

@@ -33,7 +33,8 @@ class Case:
 
     def pod(self, name: str, node: str) -> Manifest:
         """The Pod on one of the two Nodes, which differ by their name alone."""
-        return pod(name, *self.containers, driver="docker", node=node, terminationGracePeriodSeconds=2, **self.spec)
+        spec = {"terminationGracePeriodSeconds": 2, **self.spec}
+        return pod(name, *self.containers, driver="docker", node=node, **spec)
 
 
 def _ended(found: Manifest) -> bool:
@@ -59,11 +60,20 @@ def _probed(script: str, **probes: Manifest) -> Manifest:
     return {**container(script), **{f"{kind}Probe": {**_OFTEN, **probe} for kind, probe in probes.items()}}
 
 
+def _run(*command: str) -> Manifest:
+    return {"exec": {"command": list(command)}}
+
+
 #: A kubelet starts a container again at once the first time; Nomad always makes a pause.
 _PAUSE = frozenset({"BackOff"})
 _FAILS_ONCE = "test -e /work/tried && exit 0; touch /work/tried; exit 3"
 _WELL_THE_SECOND_TIME = "test -e /work/tried && touch /work/well; touch /work/tried; exec sleep 3600"
 
+#: Its code tells whether something was done before it was asked to end.
+_ENDS_WHEN_ASKED = "trap '[ -e /tmp/before ] && exit 8; exit 7' TERM; while true; do sleep 0.1; done"
+#: A grace in which a command ends on a busy machine too.
+_IN_TIME: Manifest = {**_ONCE, "terminationGracePeriodSeconds": 30}
+_NAP: Manifest = {"sleep": {"seconds": 2}}
 _TELLS = "echo 'no disk' > /dev/termination-log; exit 3"
 _FROM_LOG: Manifest = {"terminationMessagePolicy": "FallbackToLogsOnError"}
 
@@ -154,11 +164,40 @@ CORPUS: dict[str, Case] = {
     "leaves-a-message": _case(_TELLS, **_ONCE),
     "leaves-it-elsewhere": _case(container("echo mine > /tmp/said", terminationMessagePath="/tmp/said"), **_ONCE),
     "leaves-much": _case("yes 0123456 | head -c 9000 > /dev/termination-log", **_ONCE),
-    "leaves-a-log": _case(container("yes 0123456 | head -c 9000; exit 3", **_FROM_LOG), **_ONCE),
-    "leaves-short-lines": _case(container("seq 200; exit 3", **_FROM_LOG), **_ONCE),
+    "leaves-a-log": _case(container("yes 0123456 | head -c 9000; sleep 4; exit 3", **_FROM_LOG), **_ONCE),
+    "leaves-short-lines": _case(container("seq 200; sleep 4; exit 3", **_FROM_LOG), **_ONCE),
     "leaves-a-log-when-well": _case(container("echo well", **_FROM_LOG), **_ONCE),
     "leaves-both": _case(container(f"echo log; {_TELLS}", **_FROM_LOG), **_ONCE),
     "init-leaves-a-message": _case("true", initContainers=[container(_TELLS, name="first")], **_ONCE),
+    "hook-started": _case(container("exec sleep 3600", lifecycle={"postStart": _run("true")}), until=is_ready),
+    "hook-slept": _case(container("exec sleep 3600", lifecycle={"postStart": _NAP}), until=is_ready),
+    "hook-start-fails": _case(container(_ENDS_WHEN_ASKED, lifecycle={"postStart": _run("false")}), **_IN_TIME),
+    "hook-without-program": _case(container(_ENDS_WHEN_ASKED, lifecycle={"postStart": _run("/no/such")}), **_IN_TIME),
+    "hook-start-fails-with-two": _case(
+        container(_ENDS_WHEN_ASKED, lifecycle={"postStart": _run("false"), "preStop": _run("touch", "/tmp/before")}),
+        **_IN_TIME,
+    ),
+    "hook-of-a-sidecar": _case(
+        "sleep 2",
+        initContainers=[
+            container(_FOR_EVER, name="side", restartPolicy="Always", lifecycle={"postStart": _run("sleep", "1")})
+        ],
+        **_ONCE,
+    ),
+    "hook-before-it-is-killed": _case(
+        {
+            **_probed(_ENDS_WHEN_ASKED, liveness={"exec": {"command": ["false"]}, "failureThreshold": 1}),
+            "lifecycle": {"preStop": _run("touch", "/tmp/before")},
+        },
+        **_IN_TIME,
+    ),
+    "hook-stop-fails": _case(
+        {
+            **_probed(_ENDS_WHEN_ASKED, liveness={"exec": {"command": ["false"]}, "failureThreshold": 1}),
+            "lifecycle": {"preStop": _run("false")},
+        },
+        **_IN_TIME,
+    ),
     "lives-once-only": _case(
         _probed(_FOR_EVER, liveness={"exec": {"command": ["false"]}, "failureThreshold": 2}), **_ONCE
     ),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from difflib import unified_diff
 from typing import Any
 
 import pytest
@@ -43,8 +44,8 @@ def test_a_pod_looks_the_same(both: tuple[Namespace, Namespace], name: str) -> N
         wait_until(
             f"{name} to look the same on both", lambda: _seen(both[0], name) == _seen(both[1], name), within=20.0
         )
-    real, virtual = (_seen(side, name) for side in both)
-    assert virtual == real
+    real, virtual = (json.dumps(_seen(side, name), indent=1, sort_keys=True).splitlines() for side in both)
+    assert virtual == real, "\n".join(unified_diff(real, virtual, "kubelet", "vnode", lineterm="", n=1))
 
 
 def _seen(side: Namespace, name: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ PODS: dict[str, tuple[Manifest, str]] = {
         "mine\n",
     ),
     "raw-log": (
-        pod("raw-log", container("echo err >&2; echo out; exit 3", **_FROM_LOG), restart="Never"),
+        pod("raw-log", container("echo err >&2; echo out; sleep 4; exit 3", **_FROM_LOG), restart="Never"),
         "out\nerr\n",
     ),
     "raw-default": (pod("raw-default", "exit 3", restart="Never"), ""),

@@ -85,6 +85,7 @@ OTHERS = {
     ("submitted", "let the next init container begin"): "init containers run one after the other",
     ("submitted", "end at its deadline"): "a Pod is active for as long as it says and no longer",
     ("unsubmitted", "fail at its deadline"): "a Pod is active for as long as it says and no longer",
+    ("submitted", "run what follows a start"): "a container runs only when its postStart hook is done",
     ("submitted", "end what fails its probes"): "a container that failed its liveness probe is to be started again",
     ("unsubmitted", "wait for a client"): "a job keeps the speed of a CPU that it was registered with, for ever",
 }

@@ -6,6 +6,7 @@ change is worth, and `outcome` what has become of the Pod, for whoever decides w
 """
 
 from translators.allocation_to_status.conditions import disruption
+from translators.allocation_to_status.containers import has_passed_post_start
 from translators.allocation_to_status.endings import change_of_the_job
 from translators.allocation_to_status.events import EventNote, pod_events
 from translators.allocation_to_status.facts import Facts
@@ -29,6 +30,7 @@ __all__ = [
     "disruption",
     "failed_status",
     "final_status",
+    "has_passed_post_start",
     "judge",
     "outcome",
     "outcome_of",

@@ -20,6 +20,8 @@ from translators.allocation_to_status.situation import (
 )
 from translators.allocation_to_status.task_history import TaskHistory
 from translators.allocation_to_status.timestamps import from_nanoseconds, go_duration
+from translators.hooks import HookOfRun, HookState
+from translators.records.hooks import HookKind
 from translators.records.pods import (
     Container,
     ContainerState,
@@ -139,6 +141,8 @@ def _running(
     situation: Situation, container: Container, held: ContainerStatus | None, history: TaskHistory, *, init: bool
 ) -> ContainerStatus:
     identity = runs.container_id_of(situation, held, container.name, history.run)
+    if not has_passed_post_start(situation.pod, situation.facts, container, identity):
+        return _starting(situation, container, held, history, identity)
     started, ready = health_of(situation.facts, container, held, identity)
     return ContainerStatus(
         name=container.name,
@@ -147,6 +151,36 @@ def _running(
         last_state=_last_state(runs.run_before(situation, held, container.name, history, identity)),
         ready=ready and not init and not situation.is_lost,
         started=started,
+        restart_count=_restart_count(situation, container.name, held, identity),
+        container_id=identity,
+    )
+
+
+def has_passed_post_start(pod: Pod, facts: Facts, container: Container, run: str) -> bool:
+    """Whether the postStart hook of a run that is up is done, or there is none: until then a kubelet lets it wait."""
+    if container.lifecycle is None or container.lifecycle.post_start is None:
+        return True
+    name = container_id.identity(run)
+    if facts.hooks.get(HookOfRun(name, HookKind.POST_START)) is HookState.DONE:
+        return True
+    return any(
+        each.name == container.name
+        and each.state.running is not None
+        and container_id.identity(each.container_id) == name
+        for each in (*pod.status.container_statuses, *pod.status.init_container_statuses)
+    )
+
+
+def _starting(
+    situation: Situation, container: Container, held: ContainerStatus | None, history: TaskHistory, identity: str
+) -> ContainerStatus:
+    """A container that runs and waits for its hook; that it has run is not to be forgotten."""
+    return ContainerStatus(
+        name=container.name,
+        image=container.image,
+        state=ContainerState(waiting=ContainerStateWaiting(reason=_first_reason(situation))),
+        last_state=_last_state(runs.run_before(situation, held, container.name, history, identity)),
+        started=False,
         restart_count=_restart_count(situation, container.name, held, identity),
         container_id=identity,
     )
@@ -310,11 +344,18 @@ def _restart_count(
     """
     if held is None:
         return _counted(situation, task)
-    was_up = held.container_id != "" and held.state.waiting is None
+    was_up = held.container_id != "" and (held.state.waiting is None or _waits_for_its_hook(held))
     if held.container_id and container_id.identity(identity) == container_id.identity(held.container_id):
         # The same run still: starts that failed after its end are no restarts.
         return held.restart_count + (was_up and waits)
     return max(_counted(situation, task) - _failed_starts(situation, held), held.restart_count + was_up)
+
+
+def _waits_for_its_hook(held: ContainerStatus) -> bool:
+    """Whether the run that a waiting container shows has begun, and not ended."""
+    before = held.last_state.terminated
+    shown = container_id.identity(held.container_id)
+    return held.state.waiting is not None and (before is None or container_id.identity(before.container_id) != shown)
 
 
 def _failed_starts(situation: Situation, held: ContainerStatus) -> int:
@@ -323,7 +364,7 @@ def _failed_starts(situation: Situation, held: ContainerStatus) -> int:
     if shown is None or len(situation.chain) != 1 or situation.current is None:
         return 0
     # One that waits counts the restart that it waits for, and shows the run that ended.
-    reached = shown.run + (held.state.waiting is not None)
+    reached = shown.run + (held.state.waiting is not None and not _waits_for_its_hook(held))
     return max(0, reached - held.restart_count) if shown.allocation == situation.current.id else 0
 
 

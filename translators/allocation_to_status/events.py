@@ -51,7 +51,7 @@ def _of_containers(
     known = {status.name: status for status in held}
     for status in desired:
         old = known.get(status.name) or ContainerStatus(name=status.name)
-        if old is not status and old.state != status.state:
+        if old is not status and (old.state != status.state or not _is_same_run(old, status)):
             yield from _of_container(pod, old, status, f"spec.{field}{{{status.name}}}")
 
 

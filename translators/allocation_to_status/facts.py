@@ -6,6 +6,7 @@ from typing import Literal
 
 from translators.errors import Finding, Hindrance
 from translators.health import Health
+from translators.hooks import HookOfRun, HookState
 from translators.records.allocations import Allocation, Evaluation
 
 
@@ -20,7 +21,7 @@ class Facts:
     with the reason why it can never run as it is written; `hindrance` is what it waits for before it is submitted.
     `run_positions` holds by task name the containerID, with its log position, of the run that began last. `health`
     holds by task name what probes say; a container that has some and is not in it has not been asked yet. `messages`
-    holds by run what containers left to say about their end.
+    holds by run what containers left to say about their end, `hooks` how far hooks have come.
     """
 
     allocations: tuple[Allocation, ...] = ()
@@ -33,3 +34,4 @@ class Facts:
     run_positions: Mapping[str, str] = field(default_factory=dict)
     health: Mapping[str, Health] = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
+    hooks: Mapping[HookOfRun, HookState] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from translators.errors import Finding, Refused
 from translators.pod_to_job.expansion import expand
 from translators.policy import MOCK
+from translators.records.hooks import HookKind
 from translators.records.pods import Container
 from translators.records.probes import Probe, ProbeKind
 
@@ -17,6 +18,7 @@ _FIELDS = {
     ProbeKind.READINESS: "readinessProbe",
     ProbeKind.STARTUP: "startupProbe",
 }
+_HOOK_FIELDS = {HookKind.POST_START: "postStart", HookKind.PRE_STOP: "preStop"}
 _TCP = frozenset({"TCP", ""})
 _PORTS = range(1, 65536)
 
@@ -31,8 +33,12 @@ def port_of(probe: Probe, container: Container) -> int | None:
 
     Source of the order: kubernetes pkg/probe/util.go ResolveContainerPort: a name is looked up, then read as a number.
     """
-    wanted = probe.port
-    if wanted is None or isinstance(wanted, int):
+    return None if probe.port is None else number_of(probe.port, container)
+
+
+def number_of(wanted: int | str, container: Container) -> int | None:
+    """The number of a port of a container that is given by number or name; None for a name that no port has."""
+    if isinstance(wanted, int):
         return wanted
     for port in container.ports:
         if port.name == wanted:
@@ -41,17 +47,26 @@ def port_of(probe: Probe, container: Container) -> int | None:
 
 
 def probed_ports(containers: Iterable[Container]) -> Iterator[int]:
-    """The ports that probes ask at and no container declares, once each."""
-    probed = [container for container in containers if container.is_probed]
-    if not probed:
+    """The ports that probes and hooks ask at and no container declares, once each."""
+    asking = [container for container in containers if container.is_probed or container.lifecycle is not None]
+    if not asking:
         return
     seen = {port.container_port for container in containers for port in container.ports if port.protocol in _TCP}
-    for container in probed:
-        for probe in container.probes.values():
-            number = port_of(probe, container)
+    for container in asking:
+        for wanted in _ports_asked_at(container):
+            number = number_of(wanted, container)
             if number is not None and number not in seen:
                 seen.add(number)
                 yield number
+
+
+def _ports_asked_at(container: Container) -> Iterator[int | str]:
+    for probe in container.probes.values():
+        if probe.port is not None:
+            yield probe.port
+    for hook in container.lifecycle.hooks.values() if container.lifecycle is not None else ():
+        if hook.http_get is not None:
+            yield hook.http_get.port
 
 
 def command_of(probe: Probe, container: Container) -> tuple[str, ...]:
@@ -63,7 +78,7 @@ def command_of(probe: Probe, container: Container) -> tuple[str, ...]:
 
 
 def check(containers: Iterable[Container], drivers: Mapping[str, str]) -> None:
-    """See whether every probe can be asked.
+    """See whether every probe can be asked, and every hook run.
 
     Raises:
         Refused: for a probe without a question, a port that no container has, and a command in a mock.
@@ -78,6 +93,13 @@ def check(containers: Iterable[Container], drivers: Mapping[str, str]) -> None:
                 raise _refused(path, message)
             if probe.exec is None and probe.port is None:
                 raise _refused(path, "has no exec, httpGet, tcpSocket or grpc; add one of them")
+        for moment, hook in container.lifecycle.hooks.items() if container.lifecycle is not None else ():
+            path = f"spec.containers[{container.name}].lifecycle.{_HOOK_FIELDS[moment]}"
+            if hook.exec is not None and drivers[container.name] == MOCK:
+                raise _refused(f"{path}.exec", f"driver {MOCK} runs nothing in which a command could be started")
+            if hook.http_get is not None and number_of(hook.http_get.port, container) is None:
+                message = f"the container has no port named {hook.http_get.port!r}; declare it, or give its number"
+                raise _refused(f"{path}.httpGet.port", message)
 
 
 def _refused(path: str, message: str) -> Refused:

@@ -10,6 +10,7 @@ from typing import NewType
 from pydantic.dataclasses import dataclass
 
 from translators.records.base import KUBERNETES, Many, Mapped, Text
+from translators.records.hooks import Lifecycle
 from translators.records.probes import Probe, ProbeKind
 from translators.records.sources import EnvFromSource, EnvVar, ObjectReference, Volume, VolumeMount
 
@@ -141,6 +142,7 @@ class Container:
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
     termination_message_path: Text = ""
     termination_message_policy: Text = ""
     security_context: SecurityContext = _NO_SECURITY

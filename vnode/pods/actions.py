@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from translators.allocation_to_status import EventNote, UnreadMessage
+from translators.container_id import ContainerId
 from translators.material import TokenNeed
 from translators.records.allocations import AllocationId
+from translators.records.hooks import HookKind
 from translators.records.jobs import Job, JobId
 
 
@@ -135,6 +137,16 @@ class ReadMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class RunHook:
+    """Begin a hook of a run and do not wait for it; it is given up after `within` seconds, or never."""
+
+    container: str
+    run: ContainerId
+    kind: HookKind
+    within: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reread:
     """Read the job, its allocations and evaluations, for what we know of them is incomplete."""
 
@@ -206,6 +218,7 @@ Action = (
     | ConfirmAbsence
     | MeasureLogs
     | ReadMessage
+    | RunHook
     | Reread
     | RequestTokens
     | Deliver

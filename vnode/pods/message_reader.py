@@ -12,7 +12,11 @@ from vnode.nomad.logs import LogPosition, LogStream, TaskLogFiles
 from vnode.nomad.records import FileInfo
 
 #: Seconds that a status may have to wait for one message, of a client that is hard to reach.
-WITHIN = 3.0
+WITHIN = 4.0
+
+#: Seconds after which a log is believed to be whole to which nothing was added: Nomad tells of its end nowhere, and its
+#: collectors come late on a busy machine.
+QUIET = 0.5
 
 #: A client takes a task for started a while after its program began; the run before ended ten seconds earlier.
 _BEFORE_STARTED = timedelta(seconds=5)
@@ -43,10 +47,11 @@ class Logs(Protocol):
 class MessageReader:
     """Reads one message at a time; `within` is how long that may take, seconds."""
 
-    def __init__(self, files: Files, logs: Logs, within: float = WITHIN) -> None:
+    def __init__(self, files: Files, logs: Logs, within: float = WITHIN, quiet: float = QUIET) -> None:
         self._files = files
         self._logs = logs
         self._within = within
+        self._quiet = quiet
 
     async def read(self, message: UnreadMessage) -> str:
         """The message, empty where nothing was left; where it cannot be read it says so, as a kubelet's does."""
@@ -80,12 +85,25 @@ class MessageReader:
 
     async def _from_log(self, message: UnreadMessage) -> str:
         """The last lines of both streams, in which Nomad keeps no common order: those of stderr come last."""
+        await self._settled(message)
         errors = await self._end_of(message, "stderr", LOG_BYTES)
         output = await self._end_of(message, "stdout", LOG_BYTES - len(errors))
         if output and not output.endswith(b"\n"):
             output += b"\n"
         lines = (output + errors).splitlines(keepends=True)[-LOG_LINES:]
         return b"".join(lines)[-LOG_BYTES:].decode(errors="replace")
+
+    async def _settled(self, message: UnreadMessage) -> None:
+        """Return when nothing is added to the log any more, or the time for reading it is half over."""
+        run = message.run
+        try:
+            async with asyncio.timeout(self._within / 2):
+                before, now = None, await self._logs.files(run.allocation, run.task)
+                while now != before:
+                    await asyncio.sleep(self._quiet)
+                    before, now = now, await self._logs.files(run.allocation, run.task)
+        except TimeoutError:
+            return
 
     async def _end_of(self, message: UnreadMessage, stream: LogStream, most: int) -> bytes:
         run = message.run

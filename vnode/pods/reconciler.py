@@ -18,6 +18,7 @@ from translators.errors import Finding
 from translators.identity import owner_of
 from translators.pod_to_job import permit, turns
 from translators.records.allocations import Allocation, Evaluation
+from translators.records.hooks import HookKind
 from translators.records.jobs import Job, JobId, JobRegistration, JobStub
 from translators.records.pods import Pod, PodUid
 from vnode.errors import Conflict, Denied, NotFound, PeerError, Rejected, Unavailable, Withheld
@@ -108,6 +109,13 @@ class Messages(Protocol):
         """The message, or why it cannot be read; does not take long."""
 
 
+class Hooks(Protocol):
+    """Runs hooks of containers."""
+
+    def begin(self, pod: Pod, name: str, run: ContainerId, kind: HookKind, within: float | None) -> None:
+        """Take a hook over, remember that it has begun, and never wait."""
+
+
 class Link(Protocol):
     """Keeps whether Nomad serves us."""
 
@@ -128,6 +136,7 @@ class Peers:
     events: Events
     logs: LogMeter
     messages: Messages
+    hooks: Hooks
     link: Link
     tokens: TokenApi
     grants: GrantApi | None = None
@@ -268,6 +277,8 @@ class Reconciler:
                 await self._measure_logs(action, uid)
             case actions.ReadMessage(message):
                 await self._read_message(uid, message)
+            case actions.RunHook(name, run, kind, within):
+                peers.hooks.begin(_pod(observation), name, run, kind, within)
             case actions.Reread(namespace, job_id):
                 await self._reread(uid, namespace, job_id)
             case actions.RequestTokens() | actions.Deliver() | actions.Recall() | actions.Withdraw():

@@ -23,6 +23,7 @@ _REDIRECTS = 10
 _SUCCESS = range(200, 400)
 _REDIRECT = range(300, 400)
 
+_STATUS = "HTTP probe failed with statuscode:"
 _TIMED_OUT = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
 
 
@@ -62,13 +63,18 @@ class NetworkProbes:
         except ValueError as error:
             return Answer(Outcome.UNKNOWN, f"the request cannot be made: {error}")
 
+    async def call(self, action: HttpGetAction, at: Endpoint, within: float) -> Answer:
+        """Whether a GET is answered, with whatever status: a hook wants no more (pkg/kubelet/lifecycle)."""
+        answer = await self.http(action, at, within)
+        return Answer(Outcome.SUCCESS) if answer.text.startswith(_STATUS) else answer
+
     async def _follow(self, action: HttpGetAction, url: URL) -> Answer:
         """Ask, and follow redirects that lead to the very same program, as a kubelet follows those to the same host."""
         asked = url
         for _ in range(_REDIRECTS):
             status, location = await self._get(action, url)
             if status not in _SUCCESS:
-                return Answer(Outcome.FAILURE, f"HTTP probe failed with statuscode: {status}")
+                return Answer(Outcome.FAILURE, f"{_STATUS} {status}")
             if status not in _REDIRECT or not location:
                 return Answer(Outcome.SUCCESS)
             url = url.join(URL(location))

@@ -1,21 +1,28 @@
 """How a probe is asked: over the network where its port is published, or by a command in the task."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from translators.container_id import ContainerId
 from translators.pod_to_job.drivers import driver_of
-from translators.pod_to_job.probes import command_of, port_of
+from translators.pod_to_job.probes import command_of, number_of, port_of
 from translators.port_addresses import Endpoint, Placement, port_addresses
 from translators.records.pods import Container, Pod, PodUid
 from translators.records.probes import HttpGetAction, Probe
 from vnode.nomad.task_place import TaskPlace
 from vnode.probes import commands
 from vnode.probes.answers import Answer, Outcome
+from vnode.probes.hooks import HookCall
 
 #: pkg/kubelet/prober: maxProbeRetries.
 _ATTEMPTS = 3
+
+#: Hooks at once that are commands, each of which is a connection to Nomad; the others wait for their turn.
+HOOKS = 8
+#: Seconds of a hook that nothing else bounds.
+LONG = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,9 @@ class Network(Protocol):
 
     async def http(self, action: HttpGetAction, at: Endpoint, within: float) -> Answer:
         """Whether a GET is answered well."""
+
+    async def call(self, action: HttpGetAction, at: Endpoint, within: float) -> Answer:
+        """Whether a GET is answered at all."""
 
     async def tcp(self, at: Endpoint, within: float) -> Answer:
         """Whether a connection comes about."""
@@ -55,6 +65,7 @@ class Questions:
         self._placements = placements
         self._default_driver = default_driver
         self._routable = routable
+        self._turns = asyncio.Semaphore(HOOKS)
 
     async def ask(self, question: Question) -> Answer:
         """Ask, and once more where that told nothing; never raises for whatever goes wrong with it."""
@@ -70,24 +81,37 @@ class Questions:
         within = float(max(1, probe.timeout_seconds))
         if probe.exec is not None:
             command = command_of(probe, question.container)
-            return await commands.run(self._runner, self._place(question), command, within)
-        at = self._endpoint(question)
+            place = self._place(question.pod, question.run)
+            return await commands.run(self._runner, place, command, within)
+        at = self._endpoint(question.pod, port_of(probe, question.container))
         if at is None:
             return Answer(Outcome.UNKNOWN, f"Nomad publishes no port {probe.port} of this Pod")
         if probe.http_get is not None:
             return await self._network.http(probe.http_get, at, within)
         return await self._network.tcp(at, within)
 
-    def _place(self, question: Question) -> TaskPlace:
-        driver = driver_of(question.pod, question.container.name, self._default_driver)
-        return TaskPlace(question.run.allocation, question.run.task, driver)
+    async def do(self, call: HookCall) -> Answer:
+        """Do what a hook says, for as long as it takes; its command is as it is written, as with a kubelet."""
+        hook = call.hook
+        if hook.exec is not None:
+            async with self._turns:
+                return await commands.run(self._runner, self._place(call.pod, call.run), hook.exec.command, LONG)
+        if hook.http_get is None:
+            return Answer(Outcome.FAILURE, "the hook has no exec, httpGet or sleep")
+        port = number_of(hook.http_get.port, call.container)
+        at = self._endpoint(call.pod, port)
+        if at is None:
+            return Answer(Outcome.FAILURE, f"Nomad publishes no port {hook.http_get.port} of this Pod")
+        answer = await self._network.call(hook.http_get, at, LONG)
+        # Nothing at the other end: the way may be cut, and will not always be.
+        return Answer(Outcome.UNKNOWN, answer.text) if answer.unheard else answer
 
-    def _endpoint(self, question: Question) -> Endpoint | None:
-        port = port_of(question.probe, question.container)
-        placement = self._placements(question.pod.uid)
+    def _place(self, pod: Pod, run: ContainerId) -> TaskPlace:
+        return TaskPlace(run.allocation, run.task, driver_of(pod, run.task, self._default_driver))
+
+    def _endpoint(self, pod: Pod, port: int | None) -> Endpoint | None:
+        placement = self._placements(pod.uid)
         if port is None or placement is None:
             return None
-        found = port_addresses(
-            question.pod, placement, port, default_driver=self._default_driver, routable=self._routable
-        )
+        found = port_addresses(pod, placement, port, default_driver=self._default_driver, routable=self._routable)
         return next(iter(found), None)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from translators.errors import Finding
 from translators.health import Health
+from translators.hooks import HookOfRun, HookState
 from translators.identity import JobIdentity
 from translators.material import NOTHING, Material
 from translators.records.allocations import Allocation, AllocationId, Evaluation
@@ -46,12 +47,13 @@ class Memory:
     the failed starts that Events were recorded for. `submitted_to` is the Nomad namespace of a registration that
     was sent, `permitted_in` that of a permit, whatever came of it. `missed_permit` is when the tasks of an agent
     that was restarted began to wait for one, by its clock, and `permitted_again` when they were given it.
-    `stop_evaluation` is the evaluation of our own stop. `ending` holds by run when the grace of one ends that was
-    asked to end for its probes, None once it was killed. `messages` holds by run what was read of a container that has
-    ended and that no status tells of yet. `turns` names the init containers that were let begin,
-    `hindrance` is what a Pod was last said to wait for. `delivered` is the stamp of the data that is in Nomad,
-    `missed_data` when a task began to wait for it nevertheless, by its client's clock, `recalled` that the tokens
-    in it were looked up, `withdrawn` that it was removed.
+    `stop_evaluation` is the evaluation of our own stop. `ending` holds by run when the grace of one ends that is to end
+    for its probes or a hook, None once it was killed, and `asked` those that were asked to. `messages` holds by run
+    what was read of a container that has ended and that no status tells of yet, `hooks` how far the hooks of its runs
+    have come. `turns` names the init containers that were let begin, `hindrance` is what a Pod was last said to wait
+    for. `delivered` is the stamp of the data that is in Nomad, `missed_data` when a task began to wait for it
+    nevertheless, by its client's clock, `recalled` that the tokens in it were looked up, `withdrawn` that it was
+    removed.
     """
 
     refusal: Finding | None = None
@@ -70,7 +72,9 @@ class Memory:
     permitted_again: datetime | None = None
     stop_evaluation: str = ""
     ending: Mapping[str, datetime | None] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
     messages: Mapping[str, str] = field(default_factory=dict)
+    hooks: Mapping[HookOfRun, HookState] = field(default_factory=dict)
     turns: frozenset[tuple[AllocationId, str]] = frozenset()
     hindrance: str = ""
     delivered: str = ""

@@ -7,9 +7,10 @@ from typing import Any
 
 from tests.unit.pods.observations import NOW, pod
 from translators.allocation_to_status import EventNote, UnreadMessage
-from translators.container_id import LogPosition, StreamPosition
+from translators.container_id import ContainerId, LogPosition, StreamPosition
 from translators.material import Token, TokenNeed
 from translators.records.allocations import Allocation, Evaluation
+from translators.records.hooks import HookKind
 from translators.records.jobs import Job, JobRegistration, JobStub
 from translators.records.pods import Pod
 from vnode.errors import Conflict, Denied, PeerError
@@ -34,6 +35,7 @@ class Script:
             events=_Events(self),
             logs=_Logs(self),
             messages=_Messages(self),
+            hooks=_Hooks(self),
             link=_Link(self),
             tokens=_Tokens(self),
         )
@@ -121,6 +123,14 @@ class _Messages:
 
     async def read(self, message: UnreadMessage) -> str:
         return str(self._script.ask("read_message", str(message.run), default=""))
+
+
+class _Hooks:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    def begin(self, pod: Pod, name: str, run: ContainerId, kind: HookKind, within: float | None) -> None:
+        self._script.ask("hook", pod.metadata.name, name, str(run), kind, within)
 
 
 class _Link:

@@ -162,7 +162,7 @@ def test_a_job_that_somebody_registered_anew_is_said_once_when_its_next_allocati
     now = replace(LIVE, id="a2", create_index=20)
     (patch, *notes) = decide(submitted(CHANGED, now, policy="Always", status=RUNNING), circumstances(), NOW).actions
     assert isinstance(patch, PatchStatus)
-    assert [note.event.reason for note in notes if isinstance(note, Note)] == ["NomadJobChanged"]
+    assert [note.event.reason for note in notes if isinstance(note, Note)] == ["Started", "NomadJobChanged"]
     shown = {**RUNNING, **patch.body["status"], "hostIPs": [{"ip": "10.0.0.1"}], "podIPs": [{"ip": "10.0.0.1"}]}
     again = decide(submitted(CHANGED, now, policy="Always", status=shown), circumstances(), NOW).actions
     assert not [note for note in again if isinstance(note, Note) and note.event.reason == "NomadJobChanged"]

@@ -135,50 +135,69 @@ def message(*, from_log: bool = False, run: str = RUN, begun: datetime | None = 
     )
 
 
+def reader(files: Files, logs: Logs) -> MessageReader:
+    return MessageReader(files, logs, quiet=0.0)
+
+
+class Growing(Logs):
+    """A log whose collectors come late."""
+
+    async def files(self, allocation_id: str, task: str) -> TaskLogFiles:
+        found = await super().files(allocation_id, task)
+        if len(self.content["stdout"]) < len(b"late\n"):
+            self.content["stdout"] += b"late\n"[len(self.content["stdout"]) :][:1]
+        return found
+
+
+async def test_a_log_is_read_when_nothing_is_added_to_it() -> None:
+    logs = Growing(stdout=b"", stderr=b"")
+    assert await reader(Files(b""), logs).read(message(from_log=True)) == "late\n"
+
+
 async def test_of_a_file_the_end_counts() -> None:
-    reader = MessageReader(Files(b"x" * 10 + b"y" * 4096), Logs())
-    assert await reader.read(message()) == "y" * 4096
+    subject = reader(Files(b"x" * 10 + b"y" * 4096), Logs())
+    assert await subject.read(message()) == "y" * 4096
 
 
 async def test_what_is_no_text_is_shown_as_far_as_it_is() -> None:
-    assert await MessageReader(Files(b"\xff ok"), Logs()).read(message()) == "� ok"
+    assert await reader(Files(b"\xff ok"), Logs()).read(message()) == "� ok"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(-30, ""), (-1, "no disk"), (1, "no disk")])
 async def test_what_an_earlier_run_left_is_none_of_this_ones(seconds: float, text: str) -> None:
     files = Files(b"no disk", NOW + timedelta(seconds=seconds))
-    assert await MessageReader(files, Logs()).read(message(begun=NOW)) == text
+    assert await reader(files, Logs()).read(message(begun=NOW)) == text
 
 
 @pytest.mark.parametrize("content", [b"", NotFound("gone")])
 async def test_without_one_the_log_counts_where_that_is_wanted(content: bytes | Exception) -> None:
-    reader = MessageReader(Files(content), Logs(stdout=b"out", stderr=b"err\n"))
-    assert await reader.read(message()) == ""
-    assert await reader.read(message(from_log=True)) == "out\nerr\n"
+    subject = reader(Files(content), Logs(stdout=b"out", stderr=b"err\n"))
+    assert await subject.read(message()) == ""
+    assert await subject.read(message(from_log=True)) == "out\nerr\n"
 
 
 async def test_of_a_log_the_last_lines_count() -> None:
     many = b"".join(b"%d\n" % number for number in range(100))
-    reader = MessageReader(Files(b""), Logs(stdout=b"", stderr=many))
-    assert (await reader.read(message(from_log=True))).splitlines() == [str(number) for number in range(20, 100)]
+    subject = reader(Files(b""), Logs(stdout=b"", stderr=many))
+    assert (await subject.read(message(from_log=True))).splitlines() == [str(number) for number in range(20, 100)]
 
 
 async def test_of_long_lines_the_last_bytes_count() -> None:
-    reader = MessageReader(Files(b""), Logs(stdout=b"o" * 5000, stderr=b"e" * 2000))
-    assert await reader.read(message(from_log=True)) == "o" * 47 + "\n" + "e" * 2000
+    subject = reader(Files(b""), Logs(stdout=b"o" * 5000, stderr=b"e" * 2000))
+    assert await subject.read(message(from_log=True)) == "o" * 47 + "\n" + "e" * 2000
 
 
 async def test_the_log_of_an_earlier_run_is_none_of_this_ones() -> None:
-    reader = MessageReader(Files(b""), Logs(stdout=b"before", stderr=b"before\nnow\n"))
-    assert await reader.read(message(from_log=True, run=f"{RUN}@0.6,0.7")) == "now\n"
+    subject = reader(Files(b""), Logs(stdout=b"before", stderr=b"before\nnow\n"))
+    assert await subject.read(message(from_log=True, run=f"{RUN}@0.6,0.7")) == "now\n"
 
 
 async def test_what_cannot_be_read_is_said() -> None:
-    unreachable = MessageReader(Files(Unavailable("the client is gone")), Logs())
+    unreachable = reader(Files(Unavailable("the client is gone")), Logs())
     assert await unreachable.read(message(from_log=True)) == (
         "Error on reading termination log /dev/termination-log: the client is gone"
     )
-    no_log = MessageReader(Files(b""), Logs())
+    no_log = reader(Files(b""), Logs())
     assert await no_log.read(message(from_log=True)) == (
         "Error on reading termination message from logs: the client is gone"
     )

@@ -15,11 +15,13 @@ from translators.records.allocations import (
     Allocation,
     NetworkStatus,
 )
+from translators.records.hooks import HookKind
 from translators.records.probes import HttpGetAction, ProbeKind
 from vnode.errors import Unavailable
 from vnode.nomad.exec_session import ExecSession
 from vnode.nomad.task_place import TaskPlace
 from vnode.probes.answers import Answer, Outcome
+from vnode.probes.hooks import HookCall
 from vnode.probes.questions import Question, Questions
 
 SUCCESS = Answer(Outcome.SUCCESS)
@@ -33,6 +35,11 @@ class Peers:
 
     async def http(self, action: HttpGetAction, at: Endpoint, within: float) -> Answer:
         self.asked.append(("http", action.path, at, within))
+        return SUCCESS
+
+    async def call(self, action: HttpGetAction, at: Endpoint, within: float) -> Answer:
+        assert within > 3600
+        self.asked.append(("call", action.path, at))
         return SUCCESS
 
     async def tcp(self, at: Endpoint, within: float) -> Answer:
@@ -109,3 +116,29 @@ def test_a_command_is_expanded_from_plain_variables_as_by_a_kubelet() -> None:
 def test_what_told_nothing_is_asked_again_as_by_a_kubelet() -> None:
     answer, asked = ask({"exec": {"command": ["true"]}}, placed())
     assert (answer, len(asked)) == (Answer(Outcome.UNKNOWN, "as far as this goes"), 3)
+
+
+def do(hook: dict[str, Any], **fields: Any) -> tuple[Answer, list[tuple[object, ...]]]:
+    there = placed(AllocatedPort(label="http", value=20001, to=8080, host_ip="10.0.0.1"))
+    subject = pod(container(lifecycle={"preStop": hook}, **fields), annotations={"driver": "docker"})
+    asked = subject.spec.containers[0]
+    assert asked.lifecycle is not None
+    peers = Peers()
+    questions = Questions(peers, peers, lambda _: there, default_driver="docker", routable=False)
+    wanted = asked.lifecycle.hooks[HookKind.PRE_STOP]
+    call = HookCall(subject, asked, ContainerId("a1", "web", 0), HookKind.PRE_STOP, wanted)
+    return asyncio.run(questions.do(call)), peers.asked
+
+
+def test_a_hook_asks_where_a_port_is_published() -> None:
+    found = do({"httpGet": {"port": "http", "path": "/bye"}}, ports=WEB)
+    assert found == (SUCCESS, [("call", "/bye", Endpoint("10.0.0.1", 20001))])
+
+
+def test_a_hook_at_a_port_that_nobody_publishes_fails() -> None:
+    assert do({"httpGet": {"port": 9000}})[0].outcome is Outcome.FAILURE
+
+
+def test_the_command_of_a_hook_is_as_it_is_written() -> None:
+    _, asked = do({"exec": {"command": ["echo", "$(A)"]}}, env=[{"name": "A", "value": "x"}])
+    assert asked[0] == ("exec", TaskPlace("a1", "web", "docker"), ("echo", "$(A)"))

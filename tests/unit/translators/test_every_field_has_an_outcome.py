@@ -28,7 +28,10 @@ def test_the_documentation_is_the_table() -> None:
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
-        ({"initContainers": [container("one", lifecycle={"preStop": {}})]}, "spec.initContainers[one].lifecycle"),
+        (
+            {"initContainers": [container("one", restartPolicy="Always", lifecycle={"stopSignal": "SIGUSR1"})]},
+            "spec.initContainers[one].lifecycle.stopSignal",
+        ),
         ({"initContainers": [container("one", restartPolicy="Never")]}, "spec.initContainers[one].restartPolicy"),
         ({"volumes": [{"name": "kube-api-access-x", "nfs": {"path": "/"}}]}, "spec.volumes[kube-api-access-x].nfs"),
         (
@@ -58,7 +61,9 @@ def test_a_pod_that_would_run_otherwise_than_written_is_refused(spec: dict[str, 
     ("fields", "path"),
     [
         ({"livenessProbe": {"exec": {}, "httpGet": {"port": 80, "host": "x"}}}, "livenessProbe.httpGet.host"),
-        ({"lifecycle": {"preStop": {}}}, "lifecycle"),
+        ({"lifecycle": {"preStop": {"tcpSocket": {"port": 1}}}}, "lifecycle.preStop.tcpSocket"),
+        ({"lifecycle": {"postStart": {"httpGet": {"port": 1, "host": "x"}}}}, "lifecycle.postStart.httpGet.host"),
+        ({"lifecycle": {"stopSignal": "SIGUSR1"}}, "lifecycle.stopSignal"),
         ({"envFrom": [{"newRef": {"name": "s"}}]}, "envFrom[0]"),
         ({"volumeMounts": [{"name": "v", "mountPath": "/v", "subPathExpr": "$(A)"}]}, "volumeMounts[v].subPathExpr"),
         ({"restartPolicy": "Always"}, "restartPolicy"),

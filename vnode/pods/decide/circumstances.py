@@ -58,4 +58,5 @@ def facts(
         run_positions=observation.memory.positions,
         health=observation.health,
         messages=observation.memory.messages,
+        hooks=observation.memory.hooks,
     )

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from translators.allocation_to_status import EventNote, Stage, final_status, status_patch
 from vnode.pods.actions import Action, Decision, Note, PatchStatus, Stop
+from vnode.pods.decide.hooks import run_before_the_end, were_told
+from vnode.pods.decide.killing import killing_events
 from vnode.pods.decide.look import Look
-from vnode.pods.decide.termination import killing_events
 
 REASON = "DeadlineExceeded"
 MESSAGE = "Pod was active on the node longer than the specified deadline"
@@ -28,8 +29,11 @@ def end_at_its_deadline(look: Look) -> Decision | None:
     if job is not None and not job.stopped:
         if look.outcome.stage is Stage.FINISHED:
             return None
+        before = run_before_the_end(look, due + timedelta(seconds=look.pod.spec.termination_grace_period_seconds))
+        if before is not None:
+            return before
         # As it is now, which the API may not hold yet.
-        killing = map(Note, killing_events(replace(look.pod, status=look.status)))
+        killing = () if were_told(look) else map(Note, killing_events(replace(look.pod, status=look.status)))
         return Decision("it is over its deadline", (Stop(job.namespace, job.id), _TOLD, *killing))
     if not observation.is_over:
         # Its containers may have ended a moment before their allocation; the reason is told with their end.

@@ -1,4 +1,4 @@
-"""Containers that failed a probe for which they are ended: asked to end, and killed when their grace is over.
+"""Containers that are ended for a probe or hook that failed: asked to end, and killed at the end of their grace.
 
 They are sent signals, for Nomad's restart of a task starts it again whatever the Pod's restartPolicy says; after an end
 by a signal the policy decides, as after any other. Source: kubernetes pkg/kubelet/kuberuntime computePodActions.
@@ -10,10 +10,23 @@ from datetime import datetime, timedelta
 from translators.allocation_to_status import EventNote, runs_up
 from translators.container_id import ContainerId
 from translators.records.allocations import AllocationId
-from translators.records.pods import Container, Pod
+from translators.records.pods import Container
 from translators.records.probes import ProbeKind
 from vnode.pods.actions import Action, Note, Remember, Signal
+from vnode.pods.decide.hooks import before_it_is_asked, has_failed_to_start
 from vnode.pods.decide.look import Look
+
+#: What a container has to end when its hook has left it nothing: pkg/kubelet/kuberuntime.
+_AT_LEAST = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """What is told of the end of a run, the grace that it has, and whether a hook takes of that first."""
+
+    message: str
+    grace: timedelta
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,43 +38,75 @@ class Ending:
 
 
 def ending(look: Look) -> Ending | None:
-    """How to end what failed its liveness or startup probe; None where nothing did."""
-    if not any(health.failed for health in look.observation.health.values()):
+    """How to end what failed its liveness or startup probe, or the hook of its start; None where nothing did."""
+    memory = look.observation.memory
+    if not (any(health.failed for health in look.observation.health.values()) or memory.hooks):
         return None
-    pod, observation = look.pod, look.observation
-    up = runs_up(pod, observation.allocations)
-    known = observation.memory.ending
+    up = runs_up(look.pod, look.observation.allocations)
     actions: list[Action] = []
     deadlines: dict[str, datetime | None] = {}
-    for container in pod.spec.lasting_containers:
-        health, run = observation.health.get(container.name), up.get(container.name)
-        if health is None or health.failed is None or run is None or health.run != str(run):
+    asked = memory.asked
+    for container in look.pod.spec.lasting_containers:
+        run = up.get(container.name)
+        cause = None if run is None else _cause(look, container, run)
+        if run is None or cause is None:
             continue
-        if health.run not in known:
-            deadlines[health.run] = look.now + _grace(pod, container, health.failed)
-            actions += (_signal(run, "SIGTERM"), Note(_killing(look, container, health.failed)))
-        elif (deadline := known[health.run]) is not None and deadline <= look.now:
-            deadlines[health.run] = None
-            actions.append(_signal(run, "SIGKILL"))
-        else:
-            deadlines[health.run] = deadline
+        name = str(run)
+        deadline = memory.ending.get(name, look.now + cause.grace)
+        if name not in memory.ending:
+            actions.append(Note(EventNote("Normal", "Killing", cause.message, look.pod.spec.path_of(container.name))))
+        if name in asked or (name in memory.ending and not cause.waits):
+            deadlines[name] = _killed(run, deadline, look.now, actions)
+            continue
+        before = before_it_is_asked(look, container, run, _seconds(deadline, look.now))
+        actions += (_signal(run, "SIGTERM"),) if before is None else before
+        if before is None and cause.waits:
+            asked |= {name}
+            deadline = _with_a_last_chance(deadline, look.now)
+        deadlines[name] = deadline
     if not deadlines:
         return None
     if actions:
-        actions.append(Remember({"ending": deadlines}))
+        changed = {} if asked == memory.asked else {"asked": asked & deadlines.keys()}
+        actions.append(Remember({"ending": deadlines, **changed}))
     return Ending(tuple(actions), min(filter(None, deadlines.values()), default=None))
+
+
+def _killed(run: ContainerId, deadline: datetime | None, now: datetime, actions: list[Action]) -> datetime | None:
+    """Kill a run when its time is over, once."""
+    if deadline is None or deadline > now:
+        return deadline
+    actions.append(_signal(run, "SIGKILL"))
+    return None
+
+
+def _seconds(deadline: datetime | None, now: datetime) -> float:
+    return 0.0 if deadline is None else (deadline - now).total_seconds()
+
+
+def _with_a_last_chance(deadline: datetime | None, now: datetime) -> datetime:
+    return now + _AT_LEAST if deadline is None else max(deadline, now + _AT_LEAST)
 
 
 def _signal(run: ContainerId, signal: str) -> Signal:
     return Signal(AllocationId(run.allocation), run.task, signal)
 
 
-def _grace(pod: Pod, container: Container, failed: ProbeKind) -> timedelta:
-    own = container.probes[failed].termination_grace_period_seconds
-    return timedelta(seconds=pod.spec.termination_grace_period_seconds if own is None else own)
+def _cause(look: Look, container: Container, run: ContainerId) -> _Cause | None:
+    """Why a run is to be ended, if it is."""
+    pod = look.pod
+    grace = timedelta(seconds=pod.spec.termination_grace_period_seconds)
+    waits = container.lifecycle is not None and container.lifecycle.pre_stop is not None
+    if has_failed_to_start(look, run):
+        return _Cause("FailedPostStartHook", grace, waits)
+    health = look.observation.health.get(container.name)
+    if health is None or health.failed is None or health.run != str(run):
+        return None
+    own = container.probes[health.failed].termination_grace_period_seconds
+    return _Cause(_failed(look, container, health.failed), grace if own is None else timedelta(seconds=own), waits)
 
 
-def _killing(look: Look, container: Container, failed: ProbeKind) -> EventNote:
+def _failed(look: Look, container: Container, failed: ProbeKind) -> str:
     """What a kubelet says: of the last container of a Pod that runs once no more than that it is stopped."""
     pod, health = look.pod, look.observation.health
     up = runs_up(pod, look.observation.allocations)
@@ -69,7 +114,5 @@ def _killing(look: Look, container: Container, failed: ProbeKind) -> EventNote:
     kept = (each.name in up and each.name not in failing for each in pod.spec.containers)
     message = f"Container {container.name} failed {failed.lower()} probe"
     if pod.spec.restart_policy != "Never":
-        message = f"{message}, will be restarted"
-    elif not any(kept):
-        message = f"Stopping container {container.name}"
-    return EventNote("Normal", "Killing", message, pod.spec.path_of(container.name))
+        return f"{message}, will be restarted"
+    return message if any(kept) else f"Stopping container {container.name}"

@@ -35,6 +35,7 @@ from vnode.pods.actions import (
 from vnode.pods.decide.circumstances import Circumstances, retry_delay
 from vnode.pods.decide.data import missing_tokens, submit, told, withdrawal
 from vnode.pods.decide.deadline import end_at_its_deadline
+from vnode.pods.decide.hooks import run_what_follows_a_start
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.missing import read_what_somebody_ended
 from vnode.pods.decide.permits import forbid
@@ -213,7 +214,7 @@ def _end_what_fails_its_probes(look: Look) -> Decision | None:
         return None
     published = _publish(look)
     wake_at = min(filter(None, (published.wake_at, found.wake_at)), default=None)
-    return Decision("a container fails its probes", (*published.actions, *found.actions), wake_at)
+    return Decision("a container fails its probes or a hook", (*published.actions, *found.actions), wake_at)
 
 
 def _publish(look: Look) -> Decision:
@@ -250,7 +251,8 @@ def _settles_at(pod: Pod, desired: PodStatus, circumstances: Circumstances) -> d
     """Until when a status may be held back that says no more than that the Pod is being started."""
     created = pod.metadata.creation_timestamp
     starting = desired.phase == "Pending" and all(
-        status.state.waiting is not None and not status.state.waiting.message for status in desired.container_statuses
+        status.state.waiting is not None and not (status.state.waiting.message or status.container_id)
+        for status in desired.container_statuses
     )
     placed = not any(condition.type.startswith("nomad.") for condition in desired.conditions)
     if created is None or not (starting and placed) or pod.status.start_time is not None:
@@ -298,6 +300,7 @@ RULES = (
     Rule("fail what can never start", _fail_what_can_never_start),
     Rule("try again", _try_again),
     Rule("evict from a lost client", _evict_from_a_lost_client),
+    Rule("run what follows a start", run_what_follows_a_start),
     Rule("end what fails its probes", _end_what_fails_its_probes),
     Rule("publish", _publish),
 )

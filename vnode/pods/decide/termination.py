@@ -6,18 +6,22 @@ an object never leaves before its tasks have ended, and never waits longer than 
 
 from datetime import datetime, timedelta
 
-from translators.allocation_to_status import EventNote, final_status, status_patch
+from translators.allocation_to_status import final_status, status_patch
 from translators.identity import job_id
 from translators.records.allocations import AllocationId
-from translators.records.pods import Pod
 from vnode.pods.actions import Action, Decision, DeletePod, Kill, Note, PatchStatus, Reread, Stop
 from vnode.pods.decide.data import withdrawal
+from vnode.pods.decide.hooks import are_late, run_before_the_end, were_told
+from vnode.pods.decide.killing import killing_events
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.missing import read_what_somebody_ended, wait_for_what_may_run_on
 from vnode.pods.decide.permits import forbid
 from vnode.view.observation import Observation
 
 _TRUNCATED = timedelta(seconds=1)
+
+#: What containers have to end when their hooks have left them nothing: pkg/kubelet/kuberuntime.
+_AFTER_LATE_HOOKS = timedelta(seconds=2)
 
 
 def kill_all(observation: Observation) -> tuple[Action, ...]:
@@ -64,7 +68,12 @@ def _stop(look: Look) -> Decision | None:
     job = look.observation.job
     if job is None or job.stopped:
         return None
-    killing = tuple(Note(event) for event in killing_events(look.pod))
+    metadata = look.pod.metadata
+    if metadata.deletion_timestamp is not None and metadata.deletion_grace_period_seconds:
+        before = run_before_the_end(look, metadata.deletion_timestamp)
+        if before is not None:
+            return before
+    killing = () if were_told(look) else tuple(Note(event) for event in killing_events(look.pod))
     return Decision("the Pod is being deleted", (Stop(job.namespace, job.id), *killing))
 
 
@@ -77,7 +86,7 @@ def _read(look: Look) -> Decision | None:
 
 
 def _kill_at_a_shorter_end(look: Look) -> Decision | None:
-    deadline = _shorter_deadline(look.pod)
+    deadline = _shorter_deadline(look)
     if deadline is None:
         return None
     if deadline > look.now:
@@ -92,30 +101,20 @@ def _publish(look: Look) -> Decision:
     return Decision("waits for its tasks to end", () if body is None else (PatchStatus(body),))
 
 
-def _shorter_deadline(pod: Pod) -> datetime | None:
+def _shorter_deadline(look: Look) -> datetime | None:
     """When a grace period ends that is shorter than the kill timeout which the tasks were started with.
 
-    The API server sets deletionTimestamp to the moment of the request plus the grace period, without the fraction of
-    its second: only a second later is the whole period over.
+    So is what hooks have left of one. The API server sets deletionTimestamp to the moment of the request plus the grace
+    period, without the fraction of its second: only a second later is the whole period over.
     """
+    pod = look.pod
     grace, ends = pod.metadata.deletion_grace_period_seconds, pod.metadata.deletion_timestamp
-    if grace is None or ends is None or grace >= pod.spec.termination_grace_period_seconds:
+    if grace is None or ends is None:
         return None
-    return ends + _TRUNCATED if grace else ends
-
-
-def killing_events(pod: Pod) -> tuple[EventNote, ...]:
-    """That each container is stopped which runs."""
-    return tuple(
-        EventNote(
-            type="Normal",
-            reason="Killing",
-            message=f"Stopping container {container.name}",
-            field_path=pod.spec.path_of(container.name),
-        )
-        for container in (*pod.status.init_container_statuses, *pod.status.container_statuses)
-        if container.state.running is not None
-    )
+    if grace >= pod.spec.termination_grace_period_seconds and not were_told(look):
+        return None
+    late = _AFTER_LATE_HOOKS if are_late(look) else timedelta()
+    return ends + _TRUNCATED + late if grace else ends
 
 
 RULES = (

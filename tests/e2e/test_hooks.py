@@ -1,0 +1,91 @@
+"""Hooks around the end of a Pod; those around a start are compared with a kubelet in the corpus."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.e2e.manifests import Manifest, container, pod
+from tests.e2e.namespace import Namespace, terminated
+
+#: Its code tells whether something was done before it was asked to end.
+_ENDS_WHEN_ASKED = "trap '[ -e $HERE/before ] && exit 8; exit 7' TERM; while true; do sleep 0.1; done"
+_SERVES = (
+    "mkdir -p /tmp/cgi-bin; printf '#!/bin/sh\\ntouch /tmp/before\\necho\\n' > /tmp/cgi-bin/bye; "
+    f"chmod +x /tmp/cgi-bin/bye; httpd -p 8080 -h /tmp; {_ENDS_WHEN_ASKED.replace('$HERE', '/tmp')}"
+)
+_TOUCHES: Manifest = {"exec": {"command": ["/bin/sh", "-c", "touch ${NOMAD_TASK_DIR:-/tmp}/before"]}}
+
+
+def _stopped_by(hook: Manifest, *, script: str = "", where: str = "/tmp", **fields: Any) -> Manifest:
+    found = script or _ENDS_WHEN_ASKED.replace("$HERE", where)
+    return container(found, lifecycle={"preStop": hook}, **fields)
+
+
+PODS: dict[str, tuple[Manifest, int]] = {
+    "docker-exec": (pod("docker-exec", _stopped_by(_TOUCHES, where="/local"), driver="docker"), 8),
+    "docker-http": (
+        pod(
+            "docker-http",
+            _stopped_by({"httpGet": {"port": 8080, "path": "/cgi-bin/bye"}}, script=_SERVES),
+            driver="docker",
+        ),
+        8,
+    ),
+    "raw-exec": (pod("raw-exec", _stopped_by(_TOUCHES, where="$NOMAD_TASK_DIR"), driver="raw_exec"), 8),
+    "fails": (pod("fails", _stopped_by({"exec": {"command": ["false"]}}), driver="docker"), 7),
+    "sleeps": (pod("sleeps", _stopped_by({"sleep": {"seconds": 4}})), 7),
+    "too-long": (
+        pod("too-long", _stopped_by({"exec": {"command": ["sleep", "25"]}}), terminationGracePeriodSeconds=3),
+        7,
+    ),
+}
+
+
+_deleted_at: dict[str, datetime] = {}
+
+
+@pytest.fixture(scope="module")
+def ended(scene: Namespace) -> Iterator[dict[str, Manifest]]:
+    """All of them, deleted while they ran, as they were before they left."""
+    with _released(scene):
+        for manifest, _ in PODS.values():
+            manifest["metadata"]["finalizers"] = ["example.com/holds"]
+            scene.create(manifest)
+        for name in PODS:
+            scene.wait_ready(name)
+        for name in PODS:
+            _deleted_at[name] = datetime.now(UTC).replace(microsecond=0)
+            scene.delete(name)
+        yield {name: scene.wait(name, "to have ended", terminated) for name in PODS}
+
+
+@contextmanager
+def _released(scene: Namespace) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for name in PODS:
+            scene.kubectl(
+                "patch", "pod", name, "--type=merge", "--patch", '{"metadata":{"finalizers":null}}', check=False
+            )
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_what_comes_before_the_end_is_done_before_it(ended: dict[str, Manifest], name: str) -> None:
+    assert terminated(ended[name])["exitCode"] == PODS[name][1]
+
+
+def test_a_hook_that_fails_is_told_and_keeps_nothing_from_ending(scene: Namespace, ended: dict[str, Manifest]) -> None:
+    assert terminated(ended["fails"])
+    assert scene.wait_event("fails", "FailedPreStopHook")["message"] == "PreStopHook failed"
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("sleeps", 4, 20), ("too-long", 3, 20)])
+def test_a_hook_takes_its_time_of_the_grace_and_no_more(
+    ended: dict[str, Manifest], name: str, least: int, most: int
+) -> None:
+    took = datetime.fromisoformat(terminated(ended[name])["finishedAt"]) - _deleted_at[name]
+    assert least <= took.total_seconds() < most
