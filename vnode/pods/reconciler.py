@@ -36,6 +36,7 @@ from vnode.view.view import View
 _log = structlog.get_logger(__name__)
 
 _WAY_OUT = "the Nomad token of vnode has expired or lacks rights, `vnode doctor` tells an administrator which"
+_OF_VOLUMES = "the Nomad token of vnode may lack what docs/data.md says of claims for the volumes"
 
 #: Rounds without an answer of Nomad's that a Pod's author is not told of: seven seconds, in which another server leads.
 _FORGIVEN = 4
@@ -302,8 +303,12 @@ class Reconciler:
             self._queue.add(uid)
             return
         except Denied as error:
-            self._peers.events.record(_pod(observation), _unavailable(f"{error}; {_WAY_OUT}"))
-            self._peers.link.denied(error)
+            volumes = sorted({each.source for group in job.task_groups for each in group.volumes.values()})
+            way_out = f"{_OF_VOLUMES} {', '.join(volumes)}" if volumes else _WAY_OUT
+            self._peers.events.record(_pod(observation), _unavailable(f"{error}; {way_out}"))
+            if not volumes:
+                # Of a volume it says nothing about other Pods.
+                self._peers.link.denied(error)
             raise
         except Unavailable as error:
             self._view.remember(uid, submitted_to=job.namespace)

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from tests.unit.pods.observations import (
     terminated,
 )
 from tests.unit.pods.peers import Script
+from tests.unit.translators.claims import claim, volume
 from translators.identity import job_id
 from translators.identity import meta as job_meta
 from translators.records.jobs import JobRegistration, JobStub
 from translators.records.pods import Pod, PodUid
+from translators.records.sources import ClaimVolumeSource, Volume, VolumeMount
 from vnode.errors import Conflict, Denied, NotFound, Rejected, Unavailable, Withheld
 from vnode.metrics import Metrics
 from vnode.nomad.errors import NamespaceMissing
@@ -130,6 +133,27 @@ async def test_what_only_an_administrator_or_time_can_mend_leaves_the_pod_waitin
     assert [call for call in bench.script.calls if call[0] == "event"] == [("event", "web-1", reason)]
     assert "patch_status" not in bench.script.names
     assert bench.queue.failed(UID) == 1.0, "the key was not backed off before"
+
+
+@pytest.mark.parametrize("claims", [False, True])
+async def test_a_denial_of_a_volume_says_nothing_of_other_pods(*, claims: bool) -> None:
+    one = pod()
+    bench = Bench(register=Denied("Permission denied"))
+    if claims:
+        one = _with_claim(one)
+        bench.view.claims.serve()
+        bench.view.claims.claims.replace([replace(claim(), metadata=replace(claim().metadata, namespace="shop"))])
+        bench.view.claims.volumes.replace([volume()])
+    await bench.knows(one).attempt()
+    assert ("denied" in bench.script.names) is not claims
+    assert "event" in bench.script.names
+
+
+def _with_claim(one: Pod) -> Pod:
+    data = Volume(name="data", persistent_volume_claim=ClaimVolumeSource(claim_name="data"))
+    [only] = one.spec.containers
+    mounting = replace(only, volume_mounts=(VolumeMount(name="data", mount_path="/data"),))
+    return replace(one, spec=replace(one.spec, volumes=(data,), containers=(mounting,)))
 
 
 async def test_an_outage_is_told_when_it_lasts_and_not_while_another_server_takes_over() -> None:
