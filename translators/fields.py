@@ -136,6 +136,8 @@ ROWS: tuple[Row, ...] = (
             "enableServiceLinks": "variables of the namespace's Services; KUBERNETES_SERVICE_* are where configured",
             "readinessGates": "the Pod is Ready only when others have set these conditions",
             "securityContext": "see its fields",
+            "dnsPolicy": "None with dnsConfig; the others are the resolver of the host",
+            "dnsConfig": "docker; without dnsPolicy None only its options",
         },
     ),
     *_not_ours(
@@ -150,8 +152,8 @@ ROWS: tuple[Row, ...] = (
             "schedulerName": "for the scheduler",
             "schedulingGates": "for the scheduler",
             "schedulingGroup": "for the scheduler",
-            "priority": "for the scheduler; Nomad's priority is an annotation",
-            "priorityClassName": "for the scheduler; Nomad's priority is an annotation",
+            "priority": "for the scheduler; Nomad's priority ranks all of its jobs and is an annotation",
+            "priorityClassName": "for the scheduler; Nomad's priority ranks all of its jobs and is an annotation",
             "preemptionPolicy": "for the scheduler",
             "overhead": "for the scheduler",
             "subdomain": "read by the EndpointSlice controller",
@@ -160,21 +162,14 @@ ROWS: tuple[Row, ...] = (
     *_refused(
         SPEC,
         {
-            "dnsConfig": "Nomad's tasks use the resolver of their host; remove dnsConfig",
             "hostPID": "the host's process IDs cannot be shared; remove it",
             "hostIPC": "the host's IPC cannot be shared; remove it",
-            "shareProcessNamespace": "containers cannot share process IDs; remove it",
+            "shareProcessNamespace": "containers cannot share process IDs; put the programs into one container",
             "setHostnameAsFQDN": "the host name cannot be qualified; remove it",
             "hostnameOverride": "is not supported; use hostname",
             "resourceClaims": "dynamic resource allocation is not supported",
             "resources": "resources of the whole Pod are not supported; set them for each container",
         },
-    ),
-    Row(
-        "spec.dnsPolicy",
-        Verdict.REFUSED,
-        "Nomad's tasks use the resolver of their host; use Default or ClusterFirst",
-        harmless=_is_one_of(None, "", "ClusterFirst", "Default", "ClusterFirstWithHostNet"),
     ),
     Row(
         "spec.os",
@@ -198,7 +193,6 @@ ROWS: tuple[Row, ...] = (
         {
             "seLinuxOptions": "SELinux labels are not enforced",
             "windowsOptions": "only linux is supported",
-            "sysctls": "sysctls are not set",
         },
     ),
     *_by_docker(SPEC_SECURITY, {**_IDENTITY_NOTES, "supplementalGroups": "groups are not enforced"}),
@@ -208,6 +202,7 @@ ROWS: tuple[Row, ...] = (
         "the group of volumes is not enforced",
         harmless=_is_one_of(None),
     ),
+    _by_docker_only("spec.securityContext.sysctls", "are not set; docker honours those that a kubelet holds for safe"),
     _by_docker_only("spec.hostAliases", "/etc/hosts is the host's own; use names that resolve"),
     *_not_ours(
         SPEC_SECURITY,
@@ -385,12 +380,15 @@ ROWS: tuple[Row, ...] = (
     *_refused(
         CONTAINER_SECURITY,
         {
-            "privileged": "privileged containers are not supported",
             "seLinuxOptions": "SELinux labels are not enforced",
             "windowsOptions": "only linux is supported",
         },
     ),
     *_by_docker(CONTAINER_SECURITY, _IDENTITY_NOTES),
+    _by_docker_only(
+        f"{CONTAINER_SECURITY}privileged",
+        "is not honoured; with docker where policy.drivers.docker.privileged and the client's plugin allow it",
+    ),
     _by_docker_only(f"{CONTAINER_SECURITY}readOnlyRootFilesystem", "is not enforced"),
     _by_docker_only(f"{CONTAINER_SECURITY}allowPrivilegeEscalation", "is not enforced", _is_not_false),
     _by_docker_only(

@@ -64,7 +64,8 @@ class DriverPolicy:
     `namespaces` are Kubernetes namespaces; left out, a driver that isolates is open to all and another to none.
     `commands` are globs over the program that a task starts, where `*` stays inside one directory;
     `artifact_hosts` globs over the hosts of downloads; both allow everything when left out.
-    `task_config` names the driver settings that the annotation `task-config` may write.
+    `task_config` names the driver settings that the annotation `task-config` may write. `privileged` are the Kubernetes
+    namespaces whose containers may be privileged, none when left out: they own the machine that they run on.
     """
 
     namespaces: Globs | None = None
@@ -72,6 +73,7 @@ class DriverPolicy:
     artifact_hosts: Globs = _ANY
     require_checksum: bool = True
     task_config: Globs | None = None
+    privileged: Globs = ()
 
 
 #: Stands for the Kubernetes namespace of the Pod.
@@ -170,6 +172,7 @@ def judge(policy: Policy, namespace: str, job: Job, written: Mapping[str, Collec
     for task in job.task_groups[0].tasks:
         rules = policy.of(task.driver)
         _judge_namespace(rules, namespace, task)
+        _judge_privileges(rules, namespace, task, written.get(task.name, ()))
         _judge_task_config(rules, task, written.get(task.name, ()))
         _judge_command(rules, task)
         _judge_artifacts(rules, task)
@@ -186,6 +189,16 @@ def _judge_namespace(rules: DriverPolicy, namespace: str, task: Task) -> None:
             task,
             f"driver {task.driver} is not allowed in namespace {namespace}; an administrator allows it with the "
             f"setting policy.drivers.{task.driver}.namespaces",
+        )
+
+
+def _judge_privileges(rules: DriverPolicy, namespace: str, task: Task, written: Collection[str]) -> None:
+    wanted = task.config.get("privileged") and "privileged" not in written
+    if wanted and not any(fnmatchcase(namespace, glob) for glob in rules.privileged):
+        raise _denied(
+            task,
+            f"privileged containers are not allowed in namespace {namespace}; an administrator allows them with the "
+            f"setting policy.drivers.{task.driver}.privileged",
         )
 
 

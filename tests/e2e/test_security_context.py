@@ -60,3 +60,24 @@ def test_root_is_refused_where_it_is_forbidden(scene: Namespace) -> None:
     scene.create(pod("unknown", container("id", securityContext={"runAsNonRoot": True}), driver="docker"))
     found = scene.wait_phase("unknown", "Failed")
     assert "set runAsUser to a number other than 0" in found["status"]["message"]
+
+
+def test_the_resolver_and_the_kernel_are_what_the_pod_says(scene: Namespace) -> None:
+    """A container of its own network gets them from docker, those that share one from Nomad."""
+    config = {"nameservers": ["10.9.8.7"], "searches": ["corp.example"], "options": [{"name": "ndots", "value": "2"}]}
+    sysctls = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "80"}]
+    looks = "cat /etc/resolv.conf /proc/sys/net/ipv4/ip_unprivileged_port_start; exec sleep 3600"
+    own: Manifest = {"dnsPolicy": "None", "dnsConfig": config, "terminationGracePeriodSeconds": 1}
+    alone = pod("resolves", looks, driver="docker", securityContext={"sysctls": sysctls}, **own)
+    scene.create(alone, pod("resolve", looks, container("exec sleep 3600", name="beside"), driver="docker", **own))
+    for name in ("resolves", "resolve"):
+        scene.wait_ready(name, within=LATER)
+        said = scene.logs(name, "--container=main").splitlines()
+        assert {"nameserver 10.9.8.7", "search corp.example", "options ndots:2"} <= set(said), said
+    assert scene.logs("resolves").splitlines()[-1] == "80"
+
+
+def test_privileges_are_given_where_the_policy_gives_them_only(scene: Namespace) -> None:
+    scene.create(pod("owner", container("id", securityContext={"privileged": True}), driver="docker"))
+    found = scene.wait_phase("owner", "Failed")
+    assert "policy.drivers.docker.privileged" in found["status"]["message"]

@@ -26,7 +26,7 @@ _PULL_ALWAYS = "Always"
 class Launch:
     """What a container starts, expanded but not yet escaped; `hostname` is empty where none can be set.
 
-    `binds`, `mounts`, `hosts` (`name:address`), `security` and `auth` are docker's.
+    `binds`, `mounts`, `hosts` (`name:address`), `security`, `auth` and `resolver` are docker's.
     """
 
     command: tuple[str, ...]
@@ -39,6 +39,7 @@ class Launch:
     hosts: tuple[str, ...] = ()
     security: Mapping[str, Any] = field(default_factory=dict)
     auth: Mapping[str, str] = field(default_factory=dict)
+    resolver: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def driver(container: Container, pod: Pod, settings: Annotations, default: str) -> str:
@@ -127,6 +128,7 @@ def _docker(container: Container, launch: Launch) -> dict[str, Any]:
         "extra_hosts": list(launch.hosts),
         **launch.security,
         "auth": dict(launch.auth),
+        **{name: list(values) for name, values in launch.resolver.items()},
         "force_pull": container.image_pull_policy == _PULL_ALWAYS,
     }
     return {name: value for name, value in settings.items() if value}

@@ -24,9 +24,10 @@ from translators.pod_to_job.data import gather
 from translators.pod_to_job.drivers import driver
 from translators.pod_to_job.initialization import placed, telling
 from translators.pod_to_job.permit import GROUP
+from translators.pod_to_job.resolver import resolver
 from translators.pod_to_job.tasks import LOG_MB, Surroundings, task
 from translators.policy import DOCKER, MOCK, Policy
-from translators.records.jobs import EphemeralDisk, Job, JobUi, Link, ReschedulePolicy, Task, TaskGroup
+from translators.records.jobs import EphemeralDisk, Job, JobUi, Link, Network, ReschedulePolicy, Task, TaskGroup
 from translators.records.pods import Pod
 
 _LONGEST_DESCRIPTION = 1000
@@ -91,6 +92,7 @@ def _translate(pod: Pod, context: JobContext, rules: Policy, material: Material)
         data=data,
         volumes=volumes,
         vault=vault.read(pod),
+        dns=resolver(pod, drivers),
     )
     made = [task(container, around) for container in pod.spec.every_container]
     job = _job(around, tuple(one.task for one in made))
@@ -145,9 +147,13 @@ def _group(around: Surroundings, tasks: tuple[Task, ...]) -> TaskGroup:
         reschedule_policy=_NO_RESCHEDULE,
         disconnect=restarts.DISCONNECT,
         ephemeral_disk=EphemeralDisk(size_mb=resources.disk(around.pod.spec.every_container, LOG_MB)),
-        networks=() if shared is None else (shared,),
+        networks=() if shared is None else (_resolving(shared, around),),
         volumes=dict(around.volumes),
     )
+
+
+def _resolving(shared: Network, around: Surroundings) -> Network:
+    return replace(shared, dns=around.dns) if shared.mode == ports.BRIDGE else shared
 
 
 def _ui(pod: Pod, context: JobContext) -> JobUi:

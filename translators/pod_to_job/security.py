@@ -9,6 +9,7 @@ from typing import Any
 
 from translators.annotations import Setting
 from translators.errors import Finding, Refused
+from translators.pod_to_job.sysctls import sysctls
 from translators.records.pods import Capabilities, Container, Pod
 
 _ROOT = 0
@@ -24,8 +25,10 @@ class Security:
     config: dict[str, Any]
 
 
-def security(container: Container, pod: Pod, annotated: Setting | None) -> Security:
+def security(container: Container, pod: Pod, annotated: Setting | None, network: str) -> Security:
     """The security of a container of docker; `annotated` is the annotation that may name its user.
+
+    `network` is which one the Pod's containers share.
 
     Raises:
         Refused: for what docker does not enforce here, and for a user that cannot be known not to be root.
@@ -41,6 +44,10 @@ def security(container: Container, pod: Pod, annotated: Setting | None) -> Secur
         config["readonly_rootfs"] = True
     if own.allow_privilege_escalation is False:
         config["security_opt"] = [_NO_NEW_PRIVILEGES]
+    if own.privileged:
+        config["privileged"] = True
+    if pod.spec.security_context.sysctls:
+        config["sysctl"] = [sysctls(pod.spec.security_context.sysctls, network)]
     config |= _capabilities(own.capabilities)
     if pod.spec.security_context.supplemental_groups:
         config["group_add"] = [str(group) for group in pod.spec.security_context.supplemental_groups]

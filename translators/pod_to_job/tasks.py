@@ -15,11 +15,12 @@ from translators.pod_to_job.drivers import Launch, config, task_config
 from translators.pod_to_job.environment import Environment
 from translators.pod_to_job.identities import identities
 from translators.pod_to_job.mounts import mounted
+from translators.pod_to_job.resolver import of_docker
 from translators.pod_to_job.security import Security, security
 from translators.pod_to_job.termination_message import message_file
 from translators.pod_to_job.vault_files import vault_part
 from translators.policy import DOCKER, EXEC, MOCK, RAW_EXEC
-from translators.records.jobs import Artifact, LogConfig, Task, Template, VolumeRequest
+from translators.records.jobs import Artifact, Dns, LogConfig, Task, Template, VolumeRequest
 from translators.records.pods import Container, Pod
 from translators.vault import Wanted
 
@@ -44,6 +45,7 @@ class Surroundings:
     data: Data
     volumes: Mapping[str, VolumeRequest]
     vault: Wanted | None = None
+    dns: Dns | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def task(container: Container, around: Surroundings) -> Made:
         wrong = "a program may not be named by data of an object or by an address; name it, and pass these as arguments"
         raise Refused(Finding("PodFeatureUnsupported", f"{path}.command", wrong))
     named = setting(annotations.USER, container.name)
-    secured = security(container, around.pod, named) if driver == DOCKER else Security(config={})
+    secured = security(container, around.pod, named, around.network_mode) if driver == DOCKER else Security(config={})
     login = around.data.logins.get(container.name)
     launch = Launch(
         command=command or _downloaded(downloads, runs_itself=runs_itself),
@@ -92,6 +94,7 @@ def task(container: Container, around: Surroundings) -> Made:
         hosts=_hosts(around.pod),
         security=secured.config,
         auth=login.auth if login is not None else {},
+        resolver={} if around.network_mode == ports.BRIDGE else of_docker(around.dns),
     )
     templates = found.templates
     if around.pod.spec.restart_policy == restarts.NEVER:

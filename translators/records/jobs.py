@@ -88,6 +88,15 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class Dns:
+    """The resolver of tasks, instead of their host's."""
+
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class Network:
     """The network that all tasks of a group share; only docker's can be given a `hostname`."""
 
@@ -95,6 +104,7 @@ class Network:
     dynamic_ports: tuple[Port, ...] = ()
     reserved_ports: tuple[Port, ...] = ()
     hostname: str | None = None
+    dns: Annotated[Dns | None, Field(alias="DNS")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)

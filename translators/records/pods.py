@@ -89,11 +89,20 @@ class SecurityContext:
     run_as_user: int | None = None
     run_as_group: int | None = None
     run_as_non_root: bool | None = None
+    privileged: bool | None = None
     read_only_root_filesystem: bool | None = None
     allow_privilege_escalation: bool | None = None
     capabilities: Capabilities = _NO_CAPABILITIES
     seccomp_profile: SecurityProfile | None = None
     app_armor_profile: SecurityProfile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class Sysctl:
+    """A parameter of the kernel."""
+
+    name: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
@@ -104,6 +113,7 @@ class PodSecurityContext:
     run_as_group: int | None = None
     run_as_non_root: bool | None = None
     supplemental_groups: Many[int] = ()
+    sysctls: Many[Sysctl] = ()
     seccomp_profile: SecurityProfile | None = None
     app_armor_profile: SecurityProfile | None = None
 
@@ -114,6 +124,23 @@ class HostAlias:
 
     ip: str
     hostnames: Many[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class DnsOption:
+    """An option of a resolver, perhaps with a value."""
+
+    name: str
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)
+class DnsConfig:
+    """What a resolver is told."""
+
+    nameservers: Many[str] = ()
+    searches: Many[str] = ()
+    options: Many[DnsOption] = ()
 
 
 #: Contexts that say nothing, which those of most Pods are: one record serves them all.
@@ -216,6 +243,8 @@ class PodSpec:
     enable_service_links: bool = True
     security_context: PodSecurityContext = _NO_POD_SECURITY
     host_aliases: Many[HostAlias] = ()
+    dns_policy: Text = ""
+    dns_config: DnsConfig | None = None
 
     @property
     def every_container(self) -> tuple[Container, ...]:

@@ -56,7 +56,6 @@ def test_a_container_wins_over_its_pod() -> None:
         ({"runAsGroup": 5}, "runAsGroup"),
         ({"seccompProfile": {"type": "Unconfined"}}, "seccompProfile"),
         ({"appArmorProfile": {"type": "Localhost", "localhostProfile": "x"}}, "appArmorProfile"),
-        ({"privileged": True}, "privileged"),
     ],
 )
 def test_what_docker_does_not_enforce_is_refused(own: dict[str, Any], field: str) -> None:
