@@ -199,7 +199,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "spec.securityContext.fsGroup",
         Verdict.REFUSED,
-        "the group of volumes is not enforced",
+        "the group of volumes is not set; for claims let the StorageClass say uid, gid or mode",
         harmless=_is_one_of(None),
     ),
     _by_docker_only("spec.securityContext.sysctls", "are not set; docker honours those that a kubelet holds for safe"),

@@ -67,6 +67,18 @@ def is_wanted(claim: Claim, home: Home) -> bool:
     return asked == (HOST_VOLUME, home.node)
 
 
+def is_unplaced(claim: Claim) -> bool:
+    """Whether a volume is to be made for a claim before a Node is chosen, which a host volume cannot be.
+
+    With WaitForFirstConsumer the controller names a provisioner only after the scheduler has named the Node.
+    """
+    metadata = claim.metadata
+    waits = metadata.deletion_timestamp is None and not claim.spec.volume_name
+    return (
+        waits and metadata.annotations.get(_PROVISIONER) == HOST_VOLUME and _SELECTED_NODE not in metadata.annotations
+    )
+
+
 def volume_name(claim: Claim) -> str:
     """The name of the volume of a claim, on both sides: the same at every attempt."""
     return f"pvc-{claim.metadata.uid}"

@@ -11,7 +11,7 @@ import structlog
 
 from translators.allocation_to_status import EventNote
 from translators.errors import Hindrance, Refused, Waiting
-from translators.provisioning import Home, host_volume, is_wanted, persistent_volume, removal, volume_name
+from translators.provisioning import Home, host_volume, is_unplaced, is_wanted, persistent_volume, removal, volume_name
 from translators.records.allocations import Client
 from translators.records.storage import Claim, HostVolume, HostVolumeStub, PersistentVolume, StorageClass
 from vnode.errors import Denied, PeerError, Withheld
@@ -22,6 +22,10 @@ _log = structlog.get_logger(__name__)
 
 #: Keys of the queue: a claim with its namespace, a volume without.
 _SEPARATOR = "/"
+_IMMEDIATE = (
+    "a volume of Nomad is on one client, for which a Node has to be chosen first: StorageClass {} needs "
+    "volumeBindingMode: WaitForFirstConsumer"
+)
 _RIGHTS = " (what it takes is in deploy/components/persistent-volumes)"
 
 
@@ -183,6 +187,9 @@ class Provisioner:
             self._events.record(_of_volume(volume, self._home), note)
 
     def _look_at_claim(self, claim: Claim) -> None:
+        if is_unplaced(claim):
+            note = EventNote("Warning", "ProvisioningFailed", _IMMEDIATE.format(claim.spec.storage_class_name), "")
+            self._events.record(_of_claim(claim, self._home), note)
         if is_wanted(claim, self._home):
             self._queue.add(f"{claim.metadata.namespace}{_SEPARATOR}{claim.metadata.name}")
 

@@ -197,6 +197,15 @@ async def test_a_right_that_is_missing_is_told_with_the_way_out(world: World) ->
     assert "deploy/components/persistent-volumes" in world.told[0][2]
 
 
+async def test_a_claim_of_a_class_that_does_not_wait_is_told_so(world: World) -> None:
+    unplaced = claim(phase="Pending", volumeName="", annotations={"volume.kubernetes.io/storage-provisioner": HOST})
+    world.store.claims.apply(unplaced)
+    await world.work()
+    assert world.nomad.held == []
+    [(_, reason, message)] = world.told
+    assert (reason, "WaitForFirstConsumer" in message) == ("ProvisioningFailed", True)
+
+
 async def test_a_claim_that_went_meanwhile_gets_nothing(world: World) -> None:
     world.store.claims.apply(NEW)
     world.store.claims.remove(NEW)
