@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from translators.errors import Refused, Waiting
-from translators.material import DataObject, Material, Token
+from translators.material import SECRET, Claims, DataObject, Material, ObjectKey, Token
 from translators.namespaces import nomad_namespace
-from translators.pod_to_job import JobContext, translate
+from translators.pod_to_job import JobContext, claims, registries, translate
 from translators.records.jobs import Job
 from translators.records.pods import Pod
 from translators.references import references
@@ -56,13 +56,18 @@ def translate_manifest(document: Any, settings: Settings) -> Translated:
 def _assumed(pod: Pod, settings: Settings) -> Material:
     """Objects that hold the keys that the Pod names, and nothing in them: a job shows no values anyhow.
 
-    Of an object that is taken whole no key is known here, so its files and variables are not in the job.
+    Of an object that is taken whole no key is known here, so its files and variables are not in the job. Registries
+    have an account for the Pod, and claims, where they are served, are bound to a volume of their name.
     """
     named = references(pod, settings.default_driver)
     empty = {key: dict.fromkeys(keys, b"") for key, keys in named.objects.items()}
+    objects = {key: DataObject("", keys, keys) for key, keys in empty.items()}
+    for each in pod.spec.image_pull_secrets:
+        objects[ObjectKey(SECRET, each.name)] = DataObject("", {}, {registries.FILE: registries.assumed(pod)})
     return Material(
-        objects={key: DataObject("", keys, keys) for key, keys in empty.items()},
+        objects=objects,
         tokens=dict.fromkeys(named.tokens, Token("", _NEVER, _NEVER)),
+        claims=claims.assumed(pod) if settings.persistent_volumes else Claims(),
     )
 
 
@@ -81,7 +86,15 @@ def _pod_manifest(document: Any) -> dict[str, Any] | None:
     outer = document.get("metadata") or {}
     identity = {"namespace": "default", "name": "pod", "uid": _NIL_UID}
     metadata = {**identity, **_named(outer), **(source.get("metadata") or {})}
-    return {"metadata": metadata, "spec": source.get("spec") or {}}
+    return {"metadata": metadata, "spec": _with_claims(source.get("spec") or {}, spec, metadata["name"])}
+
+
+def _with_claims(pod_spec: dict[str, Any], owner: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A Pod's spec with the volumes that the controller of StatefulSets adds: claims, here those of its first Pod."""
+    templates = [each for each in owner.get("volumeClaimTemplates") or () if isinstance(each, Mapping)]
+    named = [_named(each.get("metadata") or {}).get("name", "") for each in templates]
+    added = [{"name": each, "persistentVolumeClaim": {"claimName": f"{each}-{name}-0"}} for each in named]
+    return {**pod_spec, "volumes": [*(pod_spec.get("volumes") or ()), *added]} if added else pod_spec
 
 
 def _named(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,31 @@ def test_objects_of_the_cluster_are_assumed_with_the_keys_that_are_named(tmp_pat
     assert [each["DestPath"] for each in templates] == ["secrets/.vnode/private-env", "secrets/v/p", "secrets/v/t"]
 
 
+STATEFUL_SET = """
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  template:
+    spec:
+      containers: [{name: app, image: reg.example.com/db, volumeMounts: [{name: data, mountPath: /data}]}]
+      imagePullSecrets: [{name: key}]
+  volumeClaimTemplates: [{metadata: {name: data}}]
+"""
+
+
+def test_claims_and_accounts_of_registries_are_assumed(tmp_path: Path) -> None:
+    code, out, err = run(tmp_path, STATEFUL_SET, "--persistent-volumes")
+    assert (code, err) == (0, "")
+    group = json.loads(out)["TaskGroups"][0]
+    assert group["Volumes"]["data"]["Source"] == "data-db-0"
+    [task] = group["Tasks"]
+    assert [mount["Destination"] for mount in task["VolumeMounts"]] == ["/data"]
+    assert task["Config"]["auth"]["password"] == "${secret.pull.password}"
+    code, _, err = run(tmp_path, STATEFUL_SET)
+    assert (code, "persistent-volumes" in err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("manifest", "sentence"),
     [

@@ -13,9 +13,17 @@ from translators.errors import Finding, Hindrance, Refused, Waiting
 from translators.material import Claimed, Claims
 from translators.policy import DOCKER, EXEC
 from translators.records.jobs import VolumeRequest
-from translators.records.pods import Pod
+from translators.records.pods import ObjectMeta, OwnerReference, Pod
 from translators.records.sources import Volume
-from translators.records.storage import Claim, CsiSource
+from translators.records.storage import (
+    Claim,
+    ClaimReference,
+    ClaimSpec,
+    ClaimStatus,
+    CsiSource,
+    PersistentVolume,
+    PersistentVolumeSpec,
+)
 
 #: The drivers of PersistentVolumes that are volumes of Nomad: on the disk of a client, static or dynamic, and CSI.
 HOST_VOLUME = "host-volume.nomad.hashinetes.io"
@@ -30,6 +38,27 @@ _FILE_SYSTEM = "file-system"
 _BLOCK = "Block"
 #: What Nomad demands of a CSI volume, and what comes closest to "by one node".
 _ONE_NODE_WRITES = "single-node-writer"
+
+
+def assumed(pod: Pod) -> Claims:
+    """The claims of a Pod, each bound to a volume of its own name, for where none is known."""
+    names = {claim for volume in pod.spec.volumes if (claim := volume.claim(pod.metadata.name))}
+    owner = OwnerReference(kind="Pod", name=pod.metadata.name, uid=pod.uid, controller=True)
+    return Claims(served=True, found={name: _bound(name, owner) for name in names})
+
+
+def _bound(name: str, owner: OwnerReference) -> Claimed:
+    csi = CsiSource(driver=HOST_VOLUME, volume_handle=name)
+    return Claimed(
+        Claim(
+            metadata=ObjectMeta(name=name, owner_references=(owner,)),
+            spec=ClaimSpec(volume_name=name),
+            status=ClaimStatus(phase=_BOUND),
+        ),
+        PersistentVolume(
+            metadata=ObjectMeta(name=name), spec=PersistentVolumeSpec(csi=csi, claim_ref=ClaimReference(name=name))
+        ),
+    )
 
 
 def requests(pod: Pod, drivers: Mapping[str, str], claims: Claims) -> dict[str, VolumeRequest]:

@@ -22,7 +22,8 @@ from translators.records.jobs import Constraint, TaskSecret
 from translators.records.pods import Pod
 from translators.variables import own_item
 
-_FILES = {".dockerconfigjson": True, ".dockercfg": False}
+FILE = ".dockerconfigjson"
+_FILES = {FILE: True, ".dockercfg": False}
 #: The registry of images that name none, and the key under which `docker login` keeps its credentials.
 _DEFAULT, _INDEX = "docker.io", "index.docker.io"
 _API_VERSIONS = ("/v1", "/v2")
@@ -119,6 +120,12 @@ def logins(pod: Pod, drivers: Mapping[str, str], material: Material) -> Logins:
             message = "cannot be given to an init container after the first; configure the docker plugin of the clients"
             raise Refused(Finding("PodFeatureUnsupported", "spec.imagePullSecrets", message))
     return Logins(by_container=chosen, warnings=tuple(warnings))
+
+
+def assumed(pod: Pod) -> bytes:
+    """A Secret's `.dockerconfigjson` that has an account of the registry of every image, for where none is known."""
+    places = {_place(container.image)[0] for container in pod.spec.every_container if container.image}
+    return json.dumps({"auths": {place: {_USER: "user", _PASSWORD: ""} for place in sorted(places)}}).encode()
 
 
 def secrets(login: Login | None, path: str) -> tuple[TaskSecret, ...]:
