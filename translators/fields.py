@@ -121,8 +121,7 @@ ROWS: tuple[Row, ...] = (
         SPEC,
         {
             "containers": "one task each",
-            "initContainers": "in order, before the containers; a sidecar runs beside what follows, and may have no "
-            "startupProbe",
+            "initContainers": "in order, before the containers; what follows a sidecar waits until that has started",
             "nodeName": "the Pod is ours by it",
             "restartPolicy": "",
             "terminationGracePeriodSeconds": "a client caps it at its max_kill_timeout, 30 s unless raised",

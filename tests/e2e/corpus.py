@@ -198,6 +198,40 @@ CORPUS: dict[str, Case] = {
         },
         **_IN_TIME,
     ),
+    "sidecar-starts-first": _case(
+        container("[ -e /work/up ] || exit 9", **_SHARED),
+        initContainers=[
+            {
+                **_probed(
+                    "sleep 5; touch /work/up; exec sleep 3600",
+                    startup={"exec": {"command": ["test", "-e", "/work/up"]}, "failureThreshold": 120},
+                ),
+                **_SHARED,
+                "name": "side",
+                "restartPolicy": "Always",
+            }
+        ],
+        # How often it is asked in vain is a matter of luck.
+        apart_from=frozenset({"Unhealthy"}),
+        volumes=_VOLUMES,
+        **_ONCE,
+    ),
+    "resolver": _case(
+        "grep -q 'nameserver 10.9.8.7' /etc/resolv.conf && grep -q 'options ndots:2' /etc/resolv.conf",
+        dnsPolicy="None",
+        dnsConfig={"nameservers": ["10.9.8.7"], "options": [{"name": "ndots", "value": "2"}]},
+        **_ONCE,
+    ),
+    "sysctls": _case(
+        "[ $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start) = 80 ]",
+        securityContext={"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "80"}]},
+        **_ONCE,
+    ),
+    "two-sidecars": _case(
+        "sleep 2",
+        initContainers=[container(_FOR_EVER, name=name, restartPolicy="Always") for name in ("one", "two")],
+        **_ONCE,
+    ),
     "lives-once-only": _case(
         _probed(_FOR_EVER, liveness={"exec": {"command": ["false"]}, "failureThreshold": 2}), **_ONCE
     ),

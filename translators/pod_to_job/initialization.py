@@ -9,18 +9,6 @@ from translators.records.pods import Pod
 _WRITTEN, _TRUE = "spec.containers[{}]", "spec.initContainers[{}]"
 
 
-def check(pod: Pod) -> None:
-    """See whether what comes after an init container can be made to wait for it.
-
-    Raises:
-        Refused: where they cannot.
-    """
-    for container in pod.spec.init_containers:
-        if container.startup_probe is not None:
-            message = "Nomad starts the containers without waiting for it; remove it"
-            raise Refused(Finding("PodFeatureUnsupported", f"{_WRITTEN.format(container.name)}.startupProbe", message))
-
-
 def placed(pod: Pod, finding: Finding) -> Finding:
     """A finding about a container, told of the list in which it stands."""
     for container in pod.spec.init_containers:

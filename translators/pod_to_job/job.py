@@ -10,7 +10,6 @@ from translators.material import NOTHING, Material
 from translators.pod_to_job import (
     claims,
     host_paths,
-    initialization,
     placement,
     ports,
     probes,
@@ -77,7 +76,6 @@ def _translate(pod: Pod, context: JobContext, rules: Policy, material: Material)
     settings = annotations.read(pod)
     drivers = {one.name: driver(one, pod, settings, context.default_driver) for one in pod.spec.every_container}
     unsupported = support.findings(pod, drivers)
-    initialization.check(pod)
     probes.check(pod.spec.every_container, drivers)
     of_hosts = host_paths.judge(pod, drivers, rules)
     volumes = claims.requests(pod, drivers, material.claims)

@@ -115,9 +115,9 @@ def logins(pod: Pod, drivers: Mapping[str, str], material: Material) -> Logins:
         for container in pod.spec.every_container
         if drivers[container.name] == DOCKER and (login := _login(container.image, entries)) is not None
     }
-    for container in pod.spec.init_containers:
+    for container in pod.spec.every_container:
         if container.name in chosen and turns.waits(container, pod.spec):
-            message = "cannot be given to an init container after the first; configure the docker plugin of the clients"
+            message = "cannot be given to a container that waits for another; configure the clients' docker plugin"
             raise Refused(Finding("PodFeatureUnsupported", "spec.imagePullSecrets", message))
     return Logins(by_container=chosen, warnings=tuple(warnings))
 

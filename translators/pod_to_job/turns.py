@@ -1,9 +1,10 @@
-"""The order of several init containers: each but the first waits for its turn.
+"""The order of init containers: each but the first waits for its turn, and the others for sidecars that take time.
 
-Nomad starts all tasks of one hook at once. So a task that has to wait renders a template that blocks until a Nomad
-variable names its own allocation; it is written when the init container before has ended well, or the sidecar before
-runs. It stands at the task's own path, which only that task may read (implicit policy of workload identities), so the
-data of such a Pod lies in the first Variable alone, see `translators.variables`.
+Nomad starts all tasks of one hook at once, and the main ones as soon as sidecars run. So a task that has to wait
+renders a template that blocks until a Nomad variable names its own allocation; it is written when the init container
+before has ended well, or the sidecar before has started: its postStart hook is done and its startup probe answered. It
+stands at the task's own path, which only that task may read (implicit policy of workload identities), so the data of
+such a Pod lies in the first Variable alone, see `translators.variables`.
 """
 
 from translators.pod_to_job.permit import GROUP, OWN_ID
@@ -17,13 +18,24 @@ _DESTINATION = "secrets/.vnode/turn"
 
 
 def are_taken(spec: PodSpec) -> bool:
-    """Whether a Pod has init containers among which an order is to be kept."""
-    return len(spec.init_containers) > 1
+    """Whether a Pod has containers among which an order is to be kept that Nomad does not keep."""
+    return len(spec.init_containers) > 1 or _gates_the_others(spec)
 
 
 def waits(container: Container, spec: PodSpec) -> bool:
     """Whether a container has one before it whose end or start it waits for."""
-    return any(container is each for each in spec.init_containers[1:])
+    if any(container is each for each in spec.init_containers):
+        return container is not spec.init_containers[0]
+    return _gates_the_others(spec)
+
+
+def _gates_the_others(spec: PodSpec) -> bool:
+    """Whether a sidecar has not started as soon as it runs: Nomad starts the others beside it then."""
+    return any(
+        each.startup_probe is not None or (each.lifecycle is not None and each.lifecycle.post_start is not None)
+        for each in spec.init_containers
+        if each.is_sidecar
+    )
 
 
 def path(job: JobId, task: str) -> str:

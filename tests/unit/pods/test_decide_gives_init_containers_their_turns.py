@@ -5,6 +5,7 @@ import pytest
 
 from tests.unit.pods.observations import NOW, UID, circumstances, job, observation, started, terminated
 from translators import variables
+from translators.health import Health
 from translators.identity import job_id
 from translators.records.allocations import Allocation, AllocationId, TaskState
 from translators.records.pods import Pod
@@ -122,3 +123,31 @@ def test_what_stands_at_the_tasks_own_paths_is_looked_for_there(kept: dict[str, 
     [withdrawn] = withdrawal(replace(subject, job=facts))
     assert isinstance(withdrawn, Withdraw)
     assert withdrawn.layout.count == variables.THREE
+
+
+def gated(*, started: bool) -> Observation:
+    """A Pod whose sidecar has a startup probe, and two containers beside it."""
+    probe = {"exec": {"command": ["true"]}}
+    side = {"name": "side", "image": "x", "command": ["x"], "restartPolicy": "Always", "startupProbe": probe}
+    spec = {
+        "restartPolicy": "Always",
+        "initContainers": [side],
+        "containers": [{"name": name, "image": "x", "command": ["x"]} for name in ("app", "more")],
+    }
+    metadata = {"name": "web-1", "namespace": "shop", "uid": UID, "generation": 1}
+    of = decode_pod({"metadata": metadata, "spec": spec, "status": {"phase": "Pending"}})
+    health = {"side": Health(run="nomad://a1/side/0", started=started, ready=started)}
+    return replace(seen(of, status="running", side=RUNS, more=WAITS), health=health)
+
+
+@pytest.mark.parametrize(("started", "following"), [(False, []), (True, ["app", "more"])])
+def test_all_others_begin_when_the_last_sidecar_has_started(following: list[str], *, started: bool) -> None:
+    found = decided(gated(started=started))
+    assert [action.task for action in found.actions if isinstance(action, TakeTurn)] == following
+
+
+def test_a_job_without_turns_is_given_none() -> None:
+    subject = gated(started=True)
+    assert subject.job is not None
+    plain = replace(subject, job=replace(subject.job, identity=replace(subject.job.identity, turns=False)))
+    assert turn(decided(plain)) == ""

@@ -124,7 +124,7 @@ def test_what_cannot_be_used_is_told_and_the_image_is_pulled_without(known: Mate
 def test_an_init_container_whose_path_holds_its_turn_is_refused() -> None:
     inits = [container("one", image="reg.example.com/a"), container("two", image="reg.example.com/a")]
     known = held({"reg.example.com": LOGIN})
-    with pytest.raises(Refused, match="after the first"):
+    with pytest.raises(Refused, match="waits for another"):
         translated("app", known, initContainers=inits)
     assert translated("app", known, initContainers=inits[:1]).items.keys() == {"@one"}
 

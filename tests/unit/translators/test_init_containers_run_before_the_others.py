@@ -89,10 +89,22 @@ def test_findings_name_the_list_in_which_it_stands() -> None:
     assert refused.value.finding.field == "spec.initContainers[setup].image"
 
 
-def test_a_sidecar_that_the_others_should_wait_for_is_refused() -> None:
-    with pytest.raises(Refused) as refused:
-        job(with_init(**SIDECAR, startupProbe={"tcpSocket": {"port": 80}}))
-    assert refused.value.finding.field == "spec.initContainers[setup].startupProbe"
+@pytest.mark.parametrize(
+    ("fields", "gates"),
+    [
+        ({}, False),
+        ({"readinessProbe": {"tcpSocket": {"port": 80}}}, False),
+        ({"startupProbe": {"tcpSocket": {"port": 80}}}, True),
+        ({"lifecycle": {"postStart": {"sleep": {"seconds": 1}}}}, True),
+        ({"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}, False),
+    ],
+)
+def test_the_others_wait_for_a_sidecar_that_takes_time_to_start(fields: dict[str, Any], *, gates: bool) -> None:
+    made = job(with_init(**SIDECAR, **fields))
+    first, *others = made.task_groups[0].tasks
+    assert not any("turn" in each.dest_path for each in first.templates)
+    assert all(any("turn" in each.dest_path for each in task.templates) is gates for task in others)
+    assert ("vk_turns" in made.meta) is gates
 
 
 def test_the_ports_of_a_sidecar_are_published() -> None:

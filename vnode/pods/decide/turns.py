@@ -12,23 +12,29 @@ from vnode.pods.decide.look import Look
 
 
 def let_the_next_begin(look: Look) -> Decision | None:
-    """Let the first init container begin that has not, once all before it have ended well, or run as sidecars."""
+    """Let the first init container begin that has not, once all before it are done, and then all others."""
     spec, observation = look.pod.spec, look.observation
-    if not turns.are_taken(spec) or look.job.stopped:
+    if not (turns.are_taken(spec) and look.job.identity.turns) or look.job.stopped:
         return None
     current = look.judgement.situation.current
     if current is None or current.is_terminal or look.judgement.situation.is_lost:
         return None
     known = {status.name: status for status in look.judgement.init_containers}
-    following = next((each for each in spec.init_containers if not _is_done(each, known[each.name], current.id)), None)
-    if following is None or not turns.waits(following, spec):
+    undone = next((each for each in spec.init_containers if not _is_done(each, known[each.name], current.id)), None)
+    history = look.judgement.situation.history
+    taken = observation.memory.turns
+    following = tuple(
+        (AllocationId(current.id), each.name)
+        for each in (spec.containers if undone is None else (undone,))
+        if turns.waits(each, spec)
+        and (AllocationId(current.id), each.name) not in taken
+        and not history(each.name).has_started
+    )
+    if not following:
         return None
-    turn = (AllocationId(current.id), following.name)
-    if turn in observation.memory.turns or look.judgement.situation.history(following.name).has_started:
-        return None
-    taken = Remember({"turns": observation.memory.turns | {turn}})
-    take = TakeTurn(look.job.namespace, look.job.id, *turn)
-    return Decision("the turn of the next init container", (take, taken), look.now)
+    takes = tuple(TakeTurn(look.job.namespace, look.job.id, *turn) for turn in following)
+    remembered = Remember({"turns": taken | frozenset(following)})
+    return Decision("the turn of the next containers", (*takes, remembered), look.now)
 
 
 def _is_done(container: Container, status: ContainerStatus, allocation: str) -> bool:
