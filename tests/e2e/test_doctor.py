@@ -21,7 +21,7 @@ from tests.e2e.bed.bed import REPOSITORY, RIGHTS, Bed
 from tests.e2e.bed.nomad import NAMESPACE, POLICY
 from tests.e2e.bed.processes import wait_until
 from vnode import doctor
-from vnode.doctor.access import CAPABILITIES
+from vnode.doctor.access import CAPABILITIES, OF_VOLUMES
 from vnode.doctor.findings import Finding
 from vnode.doctor.kubernetes import needed_rights
 from vnode.doctor.probes import Verdicts, probe
@@ -276,6 +276,14 @@ class TestNomadsToken:
             lacking = (await secured.problems(nomad_token=token)).get(Problem.NOMAD_CAPABILITY, [])
         assert [finding.checked.split()[1] for finding in lacking] == [capability]
         assert all(finding.fails and capability.partition(":")[0] in finding.advice for finding in lacking)
+
+    async def test_volumes_where_claims_are_served(self, secured: Clinic) -> None:
+        told = {Problem.NOMAD_CAPABILITY, Problem.NOMAD_CAPABILITY_UNKNOWN, Problem.RBAC}
+        assert not told & set(await secured.problems(persistent_volumes=True))
+        with secured.token(POLICY.read_text()) as poor:
+            found = (await secured.problems(nomad_token=poor, persistent_volumes=True))[Problem.NOMAD_CAPABILITY]
+            assert {finding.checked.split()[1] for finding in found} == set(OF_VOLUMES)
+            assert not told & set(await secured.problems(nomad_token=poor))
 
     @pytest.mark.parametrize(
         "rules",
