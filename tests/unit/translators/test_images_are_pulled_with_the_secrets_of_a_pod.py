@@ -121,11 +121,14 @@ def test_what_cannot_be_used_is_told_and_the_image_is_pulled_without(known: Mate
     assert found.items == {}
 
 
-def test_an_init_container_whose_path_holds_its_turn_is_refused() -> None:
+def test_a_container_whose_path_holds_its_turn_is_refused() -> None:
     inits = [container("one", image="reg.example.com/a"), container("two", image="reg.example.com/a")]
     known = held({"reg.example.com": LOGIN})
     with pytest.raises(Refused, match="waits for another"):
         translated("app", known, initContainers=inits)
+    slow = container("slow", restartPolicy="Always", startupProbe={"tcpSocket": {"port": 1}})
+    with pytest.raises(Refused, match="waits for another"):
+        translated("reg.example.com/a", known, initContainers=[slow])
     assert translated("app", known, initContainers=inits[:1]).items.keys() == {"@one"}
 
 
