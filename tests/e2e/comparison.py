@@ -29,8 +29,8 @@ _VARYING = (
 )
 
 
-def outlook(found: Manifest) -> dict[str, Any]:
-    """The status as it is compared."""
+def outlook(found: Manifest, *, apart_from: frozenset[str]) -> dict[str, Any]:
+    """The status as it is compared, without some conditions."""
     status = found["status"]
     name = str(found["metadata"]["name"])
     return {
@@ -40,7 +40,7 @@ def outlook(found: Manifest) -> dict[str, Any]:
         "conditions": {
             each["type"]: (each["status"], each.get("reason", ""), _plain(each.get("message", ""), name))
             for each in status.get("conditions", ())
-            if each["type"] in _CONDITIONS
+            if each["type"] in _CONDITIONS - apart_from
         },
         "init": [_container(each, name) for each in status.get("initContainerStatuses", ())],
         "containers": [_container(each, name) for each in status.get("containerStatuses", ())],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.e2e.manifests import Manifest, container, pod
-from tests.e2e.namespace import container_status, is_ready, phase
+from tests.e2e.namespace import container_status, is_ready, phase, waiting
 
 _FOR_EVER = "exec sleep 3600"
 _SERVES = "mkdir /www; echo ok > /www/ok; exec httpd -f -p 8080 -h /www"
@@ -23,7 +23,8 @@ Until = Callable[[Manifest], bool]
 class Case:
     """A Pod by its containers and spec, and what it has come to when it is looked at.
 
-    `apart_from` are reasons of Events in which the two differ, for a cause that docs/differences.md names.
+    `apart_from` are reasons of Events and types of conditions in which the two differ, for a cause that
+    docs/differences.md names.
     """
 
     containers: tuple[Manifest, ...]
@@ -49,6 +50,10 @@ def _runs(found: Manifest) -> bool:
     return "running" in container_status(found).get("state", {})
 
 
+def _is_not_configured(found: Manifest) -> bool:
+    return waiting(found).get("reason") == "CreateContainerConfigError"
+
+
 def _case(
     *containers: Manifest | str, until: Until = _ended, apart_from: frozenset[str] = frozenset(), **spec: Any
 ) -> Case:
@@ -66,6 +71,8 @@ def _run(*command: str) -> Manifest:
 
 #: A kubelet starts a container again at once the first time; Nomad always makes a pause.
 _PAUSE = frozenset({"BackOff"})
+#: A kubelet makes the sandbox first; we give Nomad nothing to start before everything is there.
+_SANDBOX = frozenset({"PodReadyToStartContainers"})
 _FAILS_ONCE = "test -e /work/tried && exit 0; touch /work/tried; exit 3"
 _WELL_THE_SECOND_TIME = "test -e /work/tried && touch /work/well; touch /work/tried; exec sleep 3600"
 
@@ -88,7 +95,6 @@ CORPUS: dict[str, Case] = {
     "gated": _case(_FOR_EVER, until=_runs, readinessGates=[{"conditionType": "example.com/gate"}]),
     "deadline": _case(
         "trap 'exit 7' TERM; while true; do sleep 0.1; done",
-        apart_from=frozenset({"Killing"}),
         activeDeadlineSeconds=10,
         **_ONCE,
     ),
@@ -230,6 +236,69 @@ CORPUS: dict[str, Case] = {
     "two-sidecars": _case(
         "sleep 2",
         initContainers=[container(_FOR_EVER, name=name, restartPolicy="Always") for name in ("one", "two")],
+        **_ONCE,
+    ),
+    "asked-to-end-by-itself": _case("sleep 1; kill -TERM $$; sleep 9", **_ONCE),
+    "fails-beside": _case(
+        container(_FAILS_ONCE, **_SHARED), container("sleep 1", name="beside"), volumes=_VOLUMES, **_ONCE
+    ),
+    "all-fail": _case(container("exit 3", name="a"), container("sleep 2; exit 4", name="b"), **_ONCE),
+    "all-end-well": _case(container("sleep 1", name="a"), container("sleep 2", name="b"), restart="OnFailure"),
+    "shares-files": _case(
+        container("while [ ! -e /work/it ]; do sleep 0.2; done", name="waits", **_SHARED),
+        container("sleep 1; touch /work/it", name="writes", **_SHARED),
+        volumes=_VOLUMES,
+        **_ONCE,
+    ),
+    "shares-a-network": _case(
+        container(_SERVES, name="serves"),
+        container("until wget -q -O - http://127.0.0.1:8080/ok; do sleep 0.5; done; sleep 3600", name="asks"),
+        until=is_ready,
+    ),
+    "waits-for-a-config-map": _case(
+        container("true", envFrom=[{"configMapRef": {"name": "absent"}}]),
+        until=_is_not_configured,
+        apart_from=_SANDBOX,
+        **_ONCE,
+    ),
+    "waits-for-a-key": _case(
+        container("true", env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "k"}}}]),
+        until=_is_not_configured,
+        apart_from=_SANDBOX,
+        **_ONCE,
+    ),
+    "does-without-a-config-map": _case(
+        container("[ -z $A ]", envFrom=[{"configMapRef": {"name": "absent", "optional": True}}]), **_ONCE
+    ),
+    "knows-itself": _case(
+        container(
+            "[ $NAME = $HOSTNAME ] && [ $LIMIT = 33554432 ] && [ $(pwd) = /work ]",
+            workingDir="/work",
+            env=[
+                {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                {"name": "LIMIT", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory"}}},
+            ],
+            **_SHARED,
+        ),
+        volumes=_VOLUMES,
+        **_ONCE,
+    ),
+    "read-only": _case(
+        container("touch /here && exit 9; [ $(id -g) = 2000 ]", securityContext={"readOnlyRootFilesystem": True}),
+        securityContext={"runAsUser": 1000, "runAsGroup": 2000, "supplementalGroups": [3000]},
+        **_ONCE,
+    ),
+    "aliases": _case(
+        "grep -q db.local /etc/hosts", hostAliases=[{"ip": "10.9.8.7", "hostnames": ["db.local"]}], **_ONCE
+    ),
+    "init-and-sidecar": _case(
+        container("cat /work/log", **_SHARED),
+        initContainers=[
+            container("sleep 1; echo one >> /work/log", name="one", **_SHARED),
+            container(_FOR_EVER, name="side", restartPolicy="Always"),
+            container("echo two >> /work/log", name="two", **_SHARED),
+        ],
+        volumes=_VOLUMES,
         **_ONCE,
     ),
     "lives-once-only": _case(

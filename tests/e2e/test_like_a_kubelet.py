@@ -49,7 +49,8 @@ def test_a_pod_looks_the_same(both: tuple[Namespace, Namespace], name: str) -> N
 
 
 def _seen(side: Namespace, name: str) -> dict[str, Any]:
-    found = outlook(side.pod(name))
-    events = told(side.events(name), name, apart_from=CORPUS[name].apart_from)
+    apart_from = CORPUS[name].apart_from
+    found = outlook(side.pod(name), apart_from=apart_from)
+    events = told(side.events(name), name, apart_from=apart_from)
     shown: dict[str, Any] = json.loads(json.dumps({**found, "events": events}).replace(side.name, "NAMESPACE"))
     return shown
