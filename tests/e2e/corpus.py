@@ -174,6 +174,9 @@ CORPUS: dict[str, Case] = {
     "leaves-short-lines": _case(container("seq 200; sleep 4; exit 3", **_FROM_LOG), **_ONCE),
     "leaves-a-log-when-well": _case(container("echo well", **_FROM_LOG), **_ONCE),
     "leaves-both": _case(container(f"echo log; {_TELLS}", **_FROM_LOG), **_ONCE),
+    "init-leaves-a-log": _case(
+        "true", initContainers=[container("echo why; sleep 4; exit 3", name="first", **_FROM_LOG)], **_ONCE
+    ),
     "init-leaves-a-message": _case("true", initContainers=[container(_TELLS, name="first")], **_ONCE),
     "hook-started": _case(container("exec sleep 3600", lifecycle={"postStart": _run("true")}), until=is_ready),
     "hook-slept": _case(container("exec sleep 3600", lifecycle={"postStart": _NAP}), until=is_ready),
@@ -182,6 +185,13 @@ CORPUS: dict[str, Case] = {
     "hook-start-fails-with-two": _case(
         container(_ENDS_WHEN_ASKED, lifecycle={"postStart": _run("false"), "preStop": _run("touch", "/tmp/before")}),
         **_IN_TIME,
+    ),
+    "hook-then-probes": _case(
+        {
+            **_probed(_FOR_EVER, readiness={"exec": {"command": ["true"]}}, liveness={"exec": {"command": ["true"]}}),
+            "lifecycle": {"postStart": _NAP},
+        },
+        until=is_ready,
     ),
     "hook-of-a-sidecar": _case(
         "sleep 2",
