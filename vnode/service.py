@@ -83,8 +83,8 @@ _VOLUME: TypeAdapter[PersistentVolume] = TypeAdapter(PersistentVolume)
 WORKERS = 32
 #: Volumes that are made or removed at once: Nomad waits for what makes them.
 _MAKERS = 4
-#: Connections of probes and hooks: a command is asked while the one before it is being ended.
-_COMMANDS = 2 * (COMMANDS + HOOKS)
+#: Connections of probes and hooks: a probe is asked while the one before it is being ended; a hook waits for that.
+_COMMANDS = 2 * COMMANDS + HOOKS
 #: Pods that wait for a later look: more than these are being started, or in trouble, at once.
 MANY = 50
 _UNKNOWN_SPEED = 1000.0
