@@ -7,13 +7,14 @@ from translators.identity import JobIdentity, owner_of
 from translators.records.jobs import JobStub
 from translators.support import decode_pod
 from vnode.cluster import Cluster, cluster_of
+from vnode.collected import Collected
 from vnode.connections import connections
 from vnode.errors import Unavailable
 from vnode.following import namespaces_in_use
 from vnode.kube.patches import PodWriter
 from vnode.metrics import Metrics
 from vnode.nomad.client import NomadClient
-from vnode.service import Collected, Service
+from vnode.service import Service
 from vnode.settings import Settings
 
 #: Seconds that the tasks of collected jobs may take to end.

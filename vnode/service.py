@@ -12,46 +12,41 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import structlog
 from prometheus_client import Gauge
-from pydantic import TypeAdapter
 
-from translators.clients_to_node import PROVIDER_TAINT, min_mhz_per_core
+from translators.clients_to_node import min_mhz_per_core
 from translators.namespaces import nomad_namespace
-from translators.pod_to_job import JobContext
 from translators.provisioning import Home
-from translators.records.pods import Pod, PodUid
-from translators.records.sources import Service as KubernetesService
-from translators.records.storage import Claim, PersistentVolume
+from translators.records.pods import PodUid
 from translators.references import references
-from vnode import __version__
+from vnode import __version__, reflectors
 from vnode.cluster import Cluster
+from vnode.collected import Collected
 from vnode.connections import policy_writer
 from vnode.delivery.subscriptions import Subscriptions, wake_for_tokens
 from vnode.fence import OPEN, Fence
 from vnode.following import ClientsSink, Following, Link, NamespaceSink, namespaces_in_use
+from vnode.job_context import job_context
 from vnode.kube.api import Watches
 from vnode.kube.connection import Connection
 from vnode.kube.events import EventRecorder
 from vnode.kube.patches import PodWriter
-from vnode.kube.reflector import Reflector
 from vnode.kube.tokens import TokenRequester
 from vnode.kube.volumes import Volumes
 from vnode.metrics import Metrics
 from vnode.node.description import Description
 from vnode.node.heartbeat import NodeKeeper
-from vnode.node.virtual_node import VirtualNode
-from vnode.nomad.budget import StreamBudget
+from vnode.node.virtual_node import virtual_node
 from vnode.nomad.client import NomadClient
 from vnode.nomad.event_stream import EventSink, EventStream
 from vnode.nomad.events import Topic
 from vnode.nomad.grants import NomadGrants
 from vnode.nomad.host_volumes import NomadHostVolumes
 from vnode.nomad.logs import NomadLogs
-from vnode.nomad.task_commands import task_commands
 from vnode.nomad.transport import Transport
 from vnode.nomad.variables import NomadVariables
 from vnode.observing import ObservedKubernetes, ObservedNomad, ObservedVariables, Told
@@ -60,13 +55,13 @@ from vnode.pods.decide import Circumstances
 from vnode.pods.decide.circumstances import SETTLING, SETTLING_OF_MANY
 from vnode.pods.log_meter import LogMeter
 from vnode.pods.message_reader import MessageReader
+from vnode.pods.peers import Peers
 from vnode.pods.pod_events import PodEvents
 from vnode.pods.queue import KeyedQueue
-from vnode.pods.reconciler import Peers, Reconciler
+from vnode.pods.reconciler import Reconciler
 from vnode.probes.hooks import HookRunner
-from vnode.probes.network import network_probes
-from vnode.probes.prober import COMMANDS, Prober
-from vnode.probes.questions import HOOKS, Questions
+from vnode.probes.inquiry import ask_and_run
+from vnode.probes.prober import Prober
 from vnode.settings import Settings
 from vnode.storage.provisioner import Provisioner
 from vnode.view.neighbours import NeighbourStore
@@ -76,35 +71,14 @@ from vnode.view.view import View
 
 _log = structlog.get_logger(__name__)
 
-_SERVICE = TypeAdapter(KubernetesService)
-_CLAIM: TypeAdapter[Claim] = TypeAdapter(Claim)
-_VOLUME: TypeAdapter[PersistentVolume] = TypeAdapter(PersistentVolume)
-
 WORKERS = 32
 #: Volumes that are made or removed at once: Nomad waits for what makes them.
 _MAKERS = 4
-#: Connections of probes and hooks: a probe is asked while the one before it is being ended; a hook waits for that.
-_COMMANDS = 2 * COMMANDS + HOOKS
 #: Pods that wait for a later look: more than these are being started, or in trouble, at once.
 MANY = 50
 _UNKNOWN_SPEED = 1000.0
 #: Nomad namespaces in use; what is beyond is made anew.
 _CONTEXTS = 256
-
-
-class Collected:
-    """Jobs that are to be removed, and when the last one is."""
-
-    def __init__(self, chosen: frozenset[PodUid]) -> None:
-        self.chosen = chosen
-        self.all_gone = asyncio.Event()
-        self._left = set(chosen)
-
-    def forgotten(self, uid: PodUid) -> None:
-        """One of them is gone on both sides."""
-        self._left.discard(uid)
-        if not self._left:
-            self.all_gone.set()
 
 
 class Service:
@@ -165,7 +139,7 @@ class Service:
             random=random.random,
         )
         self.hooks = HookRunner(self.view, self.runs, PodEvents(self.recorder, settings.node_name), self.queue.add)
-        self.node = _virtual_node(settings)
+        self.node = virtual_node(settings)
         description = self._description()
         self.keeper = NodeKeeper(
             self._writing(kubernetes.vital),
@@ -181,7 +155,7 @@ class Service:
         #: MHz of one CPU: the setting, or the slowest client's as long as there was one.
         self._speed = settings.mhz_per_core
         self._clients_known = False
-        self._job_context = lru_cache(_CONTEXTS)(self._make_job_context)
+        self._job_context = lru_cache(_CONTEXTS)(partial(job_context, settings, cluster.id))
 
     async def run(self, over: asyncio.Event) -> None:
         """Look after the Node and its Pods until that is over, or until cancelled."""
@@ -197,8 +171,8 @@ class Service:
                 tasks.create_task(wake_for_tokens(self.view.objects, self.queue.add, _now, asyncio.sleep)),
                 tasks.create_task(self.recorder.run()),
                 tasks.create_task(self._stream("", ("Node",), self.clients).run()),
-                tasks.create_task(self._pods().run()),
-                tasks.create_task(self._neighbouring_services().run()),
+                tasks.create_task(reflectors.pods(self.kubernetes, self.node.name, self.view.pods).run()),
+                tasks.create_task(reflectors.services(self.kubernetes, self.services).run()),
                 tasks.create_task(self.keeper.run()),
                 tasks.create_task(self._follow_what_is_there()),
                 tasks.create_task(self.following.resync_slowly(asyncio.sleep)),
@@ -216,21 +190,15 @@ class Service:
         """Ask probes and run hooks, unless somebody else does."""
         if self.settings.observe:
             return
-        version = self.cluster.version.removeprefix("v").split(".")[:2]
-        async with (
-            network_probes(f"kube-probe/{'.'.join(version)}") as network,
-            task_commands(self.transport, lambda: secrets.token_hex(16), StreamBudget(_COMMANDS)) as commands,
-        ):
-            questions = Questions(
-                network,
-                commands,
-                self.view.placement,
-                default_driver=self.settings.default_driver,
-                routable=self.settings.routable_allocations,
-            )
-            async with asyncio.TaskGroup() as asking:
-                asking.create_task(self.prober.run(questions))
-                asking.create_task(self.hooks.run(questions))
+        await ask_and_run(
+            self.prober,
+            self.hooks,
+            self.transport,
+            self.view.placement,
+            version=self.cluster.version,
+            default_driver=self.settings.default_driver,
+            routable=self.settings.routable_allocations,
+        )
 
     async def collect(self, collected: Collected) -> None:
         """Only end and remove the chosen jobs, whose Pods are gone, and return when that is done."""
@@ -308,31 +276,6 @@ class Service:
     def _namespace_sink(self, namespace: str) -> NamespaceSink:
         return NamespaceSink(namespace, self.client, self.variables, self.view, self.neighbours, self.look_at_all)
 
-    def _pods(self) -> Reflector[Pod]:
-        return Reflector(
-            self.kubernetes,
-            "/api/v1/pods",
-            {"fieldSelector": f"spec.nodeName={self.node.name}"},
-            self.view.pods.decode,
-            self.view.pods,
-            time.monotonic,
-            random.random,
-            asyncio.sleep,
-        )
-
-    def _neighbouring_services(self) -> Reflector[KubernetesService]:
-        return Reflector(
-            self.kubernetes,
-            "/api/v1/services",
-            {},
-            _SERVICE.validate_python,
-            self.services,
-            time.monotonic,
-            random.random,
-            asyncio.sleep,
-            told=self.services.hindered,
-        )
-
     def _storage(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What follows claims and volumes, and makes volumes, where that is asked for."""
         store = self.view.claims
@@ -351,25 +294,7 @@ class Service:
                 clients=lambda: self.view.clients if self.view.clients.synced else None,
             )
             yield from (provisioner.work() for _ in range(_MAKERS))
-        following = time.monotonic, random.random, asyncio.sleep
-        yield Reflector(
-            self.kubernetes,
-            "/api/v1/persistentvolumeclaims",
-            {},
-            _CLAIM.validate_python,
-            store.claims,
-            *following,
-            told=store.hindered,
-        ).run()
-        yield Reflector(
-            self.kubernetes,
-            "/api/v1/persistentvolumes",
-            {},
-            _VOLUME.validate_python,
-            store.volumes,
-            *following,
-            told=store.hindered,
-        ).run()
+        yield from (each.run() for each in reflectors.claims_and_volumes(self.kubernetes, store))
 
     def _reconciler(self) -> Reconciler:
         return Reconciler(
@@ -411,26 +336,10 @@ class Service:
         followed = self.following.follow(namespace)
         if not (followed.synced and self.view.pods.synced and self.view.clients.synced):
             return followed.problem
-        job = self._job_context(namespace, self._speed or _UNKNOWN_SPEED, self.clients.memory_oversubscription)
+        speed, oversubscription = self._speed or _UNKNOWN_SPEED, self.clients.memory_oversubscription
+        job = self._job_context(namespace, speed, memory_oversubscription=oversubscription)
         settling = SETTLING_OF_MANY if self.queue.due > MANY else SETTLING
         return Circumstances(job=job, policy=settings.policy, placeable=bool(self._speed), settling=settling)
-
-    def _make_job_context(self, namespace: str, mhz_per_core: float, memory_oversubscription: bool) -> JobContext:  # noqa: FBT001 - a key
-        settings = self.settings
-        return JobContext(
-            cluster_id=self.cluster.id,
-            node_name=settings.node_name,
-            nomad_namespace=namespace,
-            region=settings.nomad_region,
-            datacenters=settings.datacenters,
-            node_pool=settings.node_pool,
-            mhz_per_core=mhz_per_core,
-            memory_oversubscription=memory_oversubscription,
-            default_driver=settings.default_driver,
-            kubernetes_service=settings.kubernetes_endpoint,
-            routable_allocations=settings.routable_allocations,
-            large_data=settings.nomad_policy_token_file is not None,
-        )
 
     def _description(self) -> Description:
         return Description(
@@ -463,20 +372,6 @@ class Service:
         if known and not (self._clients_known and before):
             self._clients_known = True
             self.look_at_all()
-
-
-def _virtual_node(settings: Settings) -> VirtualNode:
-    return VirtualNode(
-        name=settings.node_name,
-        address=settings.node_address,
-        port=settings.kubelet_port,
-        region=settings.nomad_region,
-        datacenters=settings.datacenters,
-        node_pool=settings.node_pool,
-        zone=settings.zone,
-        websocket_streaming=settings.websocket_streaming,
-        taints=(PROVIDER_TAINT,) if settings.taint else (),
-    )
 
 
 def _spare_collections() -> None:

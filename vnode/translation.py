@@ -15,6 +15,7 @@ from translators.records.jobs import Job
 from translators.records.pods import Pod
 from translators.references import references
 from translators.support import decode_pod
+from vnode.job_context import job_context
 from vnode.settings import Settings
 
 _JOB = TypeAdapter(Job)
@@ -102,16 +103,10 @@ def _named(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _context(settings: Settings, namespace: str) -> JobContext:
-    return JobContext(
-        cluster_id=settings.cluster_id or "offline",
-        node_name=settings.node_name,
-        nomad_namespace=nomad_namespace(settings.namespace_map, namespace),
-        region=settings.nomad_region,
-        datacenters=settings.datacenters,
-        node_pool=settings.node_pool,
-        mhz_per_core=settings.mhz_per_core or _ASSUMED_MHZ_PER_CORE,
+    return job_context(
+        settings,
+        settings.cluster_id or "offline",
+        nomad_namespace(settings.namespace_map, namespace),
+        settings.mhz_per_core or _ASSUMED_MHZ_PER_CORE,
         memory_oversubscription=False,
-        default_driver=settings.default_driver,
-        kubernetes_service=settings.kubernetes_endpoint,
-        large_data=settings.nomad_policy_token_file is not None,
     )

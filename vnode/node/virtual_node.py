@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from translators.clients_to_node import PROVIDER_TAINT
 from translators.records.nodes import Taint
+from vnode.settings import Settings
 
 _WEBSOCKETS = "ExtendWebSocketsToKubelet"
 _ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -50,3 +51,18 @@ class VirtualNode:
     def own_labels(self) -> dict[str, str]:
         """The configured labels, which overrule those that follow from Nomad's facts."""
         return {**({_ZONE_LABEL: self.zone} if self.zone else {}), **self.labels}
+
+
+def virtual_node(settings: Settings) -> VirtualNode:
+    """The Node that the settings describe."""
+    return VirtualNode(
+        name=settings.node_name,
+        address=settings.node_address,
+        port=settings.kubelet_port,
+        region=settings.nomad_region,
+        datacenters=settings.datacenters,
+        node_pool=settings.node_pool,
+        zone=settings.zone,
+        websocket_streaming=settings.websocket_streaming,
+        taints=(PROVIDER_TAINT,) if settings.taint else (),
+    )

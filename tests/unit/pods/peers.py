@@ -15,7 +15,7 @@ from translators.records.jobs import Job, JobRegistration, JobStub
 from translators.records.pods import Pod
 from vnode.errors import Conflict, Denied, PeerError
 from vnode.nomad.records import HeldVariable
-from vnode.pods.reconciler import Peers
+from vnode.pods.peers import Peers
 
 _REPLACED = ("hostIPs", "podIPs")
 
