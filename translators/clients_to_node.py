@@ -5,10 +5,11 @@ Facts about Nodes: kubernetes pkg/kubelet/nodestatus/setters.go and virtual-kube
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from translators import devices
 from translators.records.allocations import Client
 from translators.records.nodes import (
     DaemonEndpoint,
@@ -51,7 +52,8 @@ class NodeFacts:
     Nomad's API answers, `unreachable_reason` and `unreachable_message` why it does not; until it was `asked` at all,
     the Node says what it said before. `previous` is what the API holds. `not_ready` is a message when the Node is to
     be called broken whatever Nomad says, as an administrator may wish after a long outage. `declared_features` are
-    those of a kubelet that the API server may make use of, in alphabetical order.
+    those of a kubelet that the API server may make use of, in alphabetical order. `devices` are the extended resources
+    of the Node, and the devices of Nomad behind them.
     """
 
     name: str
@@ -68,6 +70,7 @@ class NodeFacts:
     pods_per_client: int = DEFAULT_PODS_PER_CLIENT
     previous: NodeStatus | None = None
     declared_features: tuple[str, ...] = ()
+    devices: Mapping[str, str] = field(default_factory=dict)
 
 
 def min_mhz_per_core(clients: Iterable[Client]) -> float | None:
@@ -142,7 +145,9 @@ def _resources(
         disk += own.disk.disk_mb - (kept.disk.disk_mb if kept is not None else 0)
         pods += client.node_max_allocs or facts.pods_per_client
     free = (cpu - reserved.cpu_mhz, memory - reserved.memory_mb, disk - reserved.disk_mb, pods - reserved.allocations)
-    return _quantities((cpu, memory, disk, pods), facts), _quantities(free, facts)
+    counted = devices.capacity(facts.devices, (each for each in clients if each.is_schedulable))
+    extended = {name: str(number) for name, number in counted.items()}
+    return {**_quantities((cpu, memory, disk, pods), facts), **extended}, {**_quantities(free, facts), **extended}
 
 
 def _quantities(amounts: tuple[int, int, int, int], facts: NodeFacts) -> dict[str, str]:

@@ -301,8 +301,8 @@ ROWS: tuple[Row, ...] = (
             "env": "value, fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef; fileKeyRef is refused. What "
             "comes from a ConfigMap or Secret must be UTF-8, below 64 KB, in a name of letters, digits, '_' and '.'",
             "envFrom": "names that Nomad cannot carry are skipped with a warning",
-            "resources": "cpu, memory and ephemeral-storage; limits of cpu and ephemeral-storage only warn; "
-            "other resources are refused",
+            "resources": "cpu, memory, ephemeral-storage and those of the setting devices; limits of cpu and "
+            "ephemeral-storage only warn; other resources are refused",
             "volumeMounts": "docker: at mountPath; exec: what is secret is below /secrets, a warning says where; "
             "raw_exec: where VNODE_MOUNT_<VOLUME> says",
             "securityContext": "see its fields",

@@ -20,5 +20,6 @@ def job_context(
         default_driver=settings.default_driver,
         kubernetes_service=settings.kubernetes_endpoint,
         routable_allocations=settings.routable_allocations,
+        devices=settings.devices,
         large_data=settings.nomad_policy_token_file is not None,
     )

@@ -1,6 +1,7 @@
 """What a translation knows beside the Pod: settings, and facts of the two clusters."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +14,7 @@ class JobContext:
     `kubernetes_service` is host and port at which tasks reach the API server, where there is such an address.
     `routable_allocations` says whether the cluster reaches the addresses that Nomad gives to allocations in a
     bridge or CNI network; out of the box it does not.
+    `devices` are the extended resources that Pods may ask for, and the devices of Nomad behind them.
     `large_data` says that more data than the tasks of a job may read by themselves may be put before them by a policy.
     `pod_link` is the address of a page about a Pod, with `{namespace}` and `{pod}`, shown in Nomad's UI.
     """
@@ -28,5 +30,6 @@ class JobContext:
     default_driver: str
     kubernetes_service: tuple[str, int] | None = None
     routable_allocations: bool = False
+    devices: Mapping[str, str] = field(default_factory=dict)
     large_data: bool = False
     pod_link: str = ""

@@ -5,13 +5,13 @@ as in Kubernetes; a CPU limit is not enforced. Without oversubscription `MemoryM
 the limit goes there where there is one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 
 from translators import quantity
 from translators.errors import Finding, Refused
 from translators.pod_to_job.context import JobContext
-from translators.records.jobs import Resources
+from translators.records.jobs import RequestedDevice, Resources
 from translators.records.pods import Container
 
 CPU = "cpu"
@@ -44,8 +44,9 @@ def resources(container: Container, context: JobContext, *, secret_bytes: int = 
         Refused: for what is no quantity, negative, beyond Nomad's numbers, or a resource that is not known here.
     """
     path = f"spec.containers[{container.name}].resources"
-    requests = _amounts(container.resources.requests, f"{path}.requests")
-    limits = _amounts(container.resources.limits, f"{path}.limits")
+    known = _KNOWN | context.devices.keys()
+    requests = _amounts(container.resources.requests, known, f"{path}.requests")
+    limits = _amounts(container.resources.limits, known, f"{path}.limits")
     memory, most = _memory(requests.get(MEMORY) or None, limits.get(MEMORY) or None, path)
     if most is not None and not context.memory_oversubscription:
         memory, most = most, None
@@ -54,7 +55,19 @@ def resources(container: Container, context: JobContext, *, secret_bytes: int = 
         memory_mb=memory,
         memory_max_mb=most if most is not None and most > memory else None,
         secrets_mb=_tmpfs(secret_bytes),
+        devices=_devices({**limits, **requests}, context.devices, path),
     )
+
+
+def _devices(
+    amounts: Mapping[str, Fraction], devices: Mapping[str, str], path: str
+) -> tuple[RequestedDevice, ...] | None:
+    """The devices that a container asks for; of these, requests and limits are the same."""
+    asked = {name: amount for name, amount in amounts.items() if name in devices and amount}
+    for name, amount in asked.items():
+        if amount.denominator != 1:
+            raise _refused(f"{path}.limits[{name}]", "must be a whole number")
+    return tuple(RequestedDevice(name=devices[name], count=int(asked[name])) for name in sorted(asked)) or None
 
 
 def _tmpfs(secret_bytes: int) -> int | None:
@@ -114,11 +127,12 @@ def _mebibytes(amount: Fraction, path: str) -> int:
     return max(MIN_MEMORY_MB, _bounded(quantity.whole(amount, quantity.MEBIBYTE), path, "MiB"))
 
 
-def _amounts(raw: Mapping[str, str | float], path: str) -> dict[str, Fraction]:
+def _amounts(raw: Mapping[str, str | float], known: Collection[str], path: str) -> dict[str, Fraction]:
     amounts = {name: _amount(text, f"{path}[{name}]") for name, text in raw.items()}
     for name, amount in amounts.items():
-        if name not in _KNOWN and amount:
-            raise _refused(f"{path}[{name}]", f"{name} is not a resource of this Node; remove it")
+        if name not in known and amount:
+            way_out = "remove it, or an administrator adds it to vnode's setting devices"
+            raise _refused(f"{path}[{name}]", f"{name} is not a resource of this Node; {way_out}")
     return amounts
 
 

@@ -229,12 +229,30 @@ class ClientDisk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class DeviceInstance:
+    """One device of a client."""
+
+    healthy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class ClientDevice:
+    """The devices of one kind of a client."""
+
+    vendor: Text = ""
+    type: Text = ""
+    name: Text = ""
+    instances: Many[DeviceInstance] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class ClientResources:
     """Resources of a client, or the part of them that it reserves for itself."""
 
     cpu: ClientCpu = field(default_factory=ClientCpu)
     memory: ClientMemory = field(default_factory=ClientMemory)
     disk: ClientDisk = field(default_factory=ClientDisk)
+    devices: Many[ClientDevice] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)

@@ -117,6 +117,14 @@ class LogConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
+class RequestedDevice:
+    """So many devices for a task, by type, vendor/type or vendor/type/name."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)
 class Resources:
     """What a task reserves: CPU in MHz, memory in MiB; `secrets_mb` is its tmpfs, 1 MiB where nothing is said."""
 
@@ -124,6 +132,7 @@ class Resources:
     memory_mb: int
     memory_max_mb: int | None = None
     secrets_mb: int | None = None
+    devices: tuple[RequestedDevice, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)

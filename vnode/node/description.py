@@ -56,6 +56,7 @@ class Description:
             pods_per_client=self.pods_per_client,
             previous=held,
             declared_features=self.node.declared_features,
+            devices=self.node.devices,
         )
         return node_status(clients, self._reserved(clients), facts, now)
 

@@ -18,8 +18,8 @@ class VirtualNode:
     `address` and `port` are where its kubelet API answers. `zone`, if set, overrules the zone that follows from region
     and node pool; never put a virtual Node into a zone of real ones, for the controller manager stops evictions in a
     zone most of whose Nodes are down. With `websocket_streaming` the API server hands WebSockets of exec, attach and
-    port-forward on instead of translating them to SPDY. `labels` and `annotations` come on top of those that every
-    virtual Node has.
+    port-forward on instead of translating them to SPDY. `devices` are its extended resources, and the devices of Nomad
+    behind them. `labels` and `annotations` come on top of those that every virtual Node has.
     """
 
     name: str
@@ -31,6 +31,7 @@ class VirtualNode:
     zone: str = ""
     taints: tuple[Taint, ...] = (PROVIDER_TAINT,)
     websocket_streaming: bool = True
+    devices: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -65,4 +66,5 @@ def virtual_node(settings: Settings) -> VirtualNode:
         zone=settings.zone,
         websocket_streaming=settings.websocket_streaming,
         taints=(PROVIDER_TAINT,) if settings.taint else (),
+        devices=settings.devices,
     )

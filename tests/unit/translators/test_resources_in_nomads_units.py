@@ -5,8 +5,9 @@ import pytest
 from tests.unit.translators.pods import CONTEXT, container, group, pod, task, translation
 from translators.errors import Refused
 from translators.pod_to_job import JobContext
-from translators.records.jobs import Resources
+from translators.records.jobs import RequestedDevice, Resources
 
+WITH_DEVICES = dataclasses.replace(CONTEXT, devices={"nvidia.com/gpu": "nvidia/gpu", "fpga.example.com/small": "fpga"})
 OVERSUBSCRIBED = dataclasses.replace(CONTEXT, memory_oversubscription=True)
 
 
@@ -24,6 +25,17 @@ OVERSUBSCRIBED = dataclasses.replace(CONTEXT, memory_oversubscription=True)
         ({"memory": "64Mi"}, {"memory": "64Mi"}, OVERSUBSCRIBED, Resources(cpu=1, memory_mb=64)),
         ({}, {"memory": "64Mi"}, OVERSUBSCRIBED, Resources(cpu=1, memory_mb=64)),
         ({"nvidia.com/gpu": "0"}, {}, CONTEXT, Resources(cpu=1, memory_mb=128)),
+        ({"nvidia.com/gpu": "0"}, {"nvidia.com/gpu": "0"}, WITH_DEVICES, Resources(cpu=1, memory_mb=128)),
+        (
+            {"nvidia.com/gpu": "2"},
+            {"nvidia.com/gpu": "2", "fpga.example.com/small": "1"},
+            WITH_DEVICES,
+            Resources(
+                cpu=1,
+                memory_mb=128,
+                devices=(RequestedDevice(name="fpga", count=1), RequestedDevice(name="nvidia/gpu", count=2)),
+            ),
+        ),
     ],
 )
 def test_requests_and_limits(
@@ -43,6 +55,7 @@ def test_requests_and_limits(
         ({}, {"memory": "5E"}, r"limits\[memory\]: .* MiB is more than Nomad"),
         ({"ephemeral-storage": "5E"}, {}, "MiB is more than Nomad"),
         ({"memory": "2Gi"}, {"memory": "1Gi"}, r"limits\[memory\]: is less than the request"),
+        ({}, {"nvidia.com/tpu": "1"}, r"nvidia.com/tpu is not a resource .* vnode's setting devices"),
         ({}, {"nvidia.com/gpu": "1"}, r"limits\[nvidia.com/gpu\]: nvidia.com/gpu is not a resource of this Node"),
     ],
 )
