@@ -113,6 +113,7 @@ _HOOK_NOTES = {
 _ACTION_NOTES = {
     **_HTTP_NOTES,
     "tcpSocket.port": "a number, or the name of a port of the container",
+    "grpc": "asked by vnode where the port is published",
 }
 _ONLY_ITSELF = "a probe asks the Pod itself; for the name of a virtual host use the header Host"
 
@@ -326,7 +327,6 @@ ROWS: tuple[Row, ...] = (
                 {
                     "httpGet.host": _ONLY_ITSELF,
                     "tcpSocket.host": _ONLY_ITSELF,
-                    "grpc": "is not asked yet; use httpGet, tcpSocket, or exec with grpc_health_probe",
                 },
             ),
         )

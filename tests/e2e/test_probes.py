@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.e2e.bed.bed import Bed
+from tests.e2e.bed.binaries import binary
 from tests.e2e.manifests import Manifest, container, deployment, pod
 from tests.e2e.namespace import (
     LATER,
@@ -108,3 +110,18 @@ def test_a_probe_that_cannot_be_asked_is_refused(scene: Namespace, probe: Manife
     found = scene.wait_phase(name, "Failed")
     assert words in found["status"]["message"]
     assert "readinessProbe" in found["status"]["message"]
+
+
+def test_a_service_of_grpc_tells_its_health(bed: Bed, scene: Namespace) -> None:
+    """etcd has the health service of gRPC, for the whole and for nothing else."""
+    client, peer = bed.free_port(), bed.free_port()
+    here = f"--listen-client-urls=http://0.0.0.0:{client} --advertise-client-urls=http://127.0.0.1:{client}"
+    peers = f"--listen-peer-urls=http://127.0.0.1:{peer} --initial-advertise-peer-urls=http://127.0.0.1:{peer}"
+    etcd = f"exec {binary('etcd')} --data-dir=$NOMAD_TASK_DIR/data {here} {peers}"
+    cluster = f"--initial-cluster=default=http://127.0.0.1:{peer}"
+    healthy = {**_OFTEN, "grpc": {"port": client}}
+    scene.create(pod("etcd", {**container(f"{etcd} {cluster}"), "readinessProbe": healthy}))
+    scene.wait_ready("etcd", within=LATER)
+    nothing = {**_OFTEN, "grpc": {"port": client, "service": "nothing"}}
+    scene.create(pod("asks", {**container("exec sleep 3600"), "readinessProbe": nothing}))
+    scene.wait_event("asks", "Unhealthy", "rpc error: code = NotFound desc = unknown service", within=LATER)

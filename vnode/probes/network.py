@@ -1,4 +1,4 @@
-"""Probes over the network: HTTP and TCP, asked at the address where the Pod's port is published.
+"""Probes over the network: HTTP, TCP and gRPC, asked at the address where the Pod's port is published.
 
 Texts are those of a kubelet (pkg/probe/http, pkg/probe/tcp), which are Go's.
 """
@@ -16,6 +16,7 @@ from yarl import URL
 from translators.port_addresses import Endpoint
 from translators.records.probes import HttpGetAction
 from vnode.probes.answers import Answer, Outcome
+from vnode.probes.grpc import HealthCall
 
 #: What is read of a body, and how many redirects are followed: pkg/probe/http.
 _BODY = 10 * 1024
@@ -62,6 +63,31 @@ class NetworkProbes:
             return Answer(Outcome.FAILURE, f'Get "{url}": {str(error) or type(error).__name__}')
         except ValueError as error:
             return Answer(Outcome.UNKNOWN, f"the request cannot be made: {error}")
+
+    async def grpc(self, service: str, at: Endpoint, within: float) -> Answer:
+        """Whether a service says that it is SERVING; "" is the program as a whole."""
+        try:
+            async with asyncio.timeout(within):
+                return await self._check(service, at)
+        except TimeoutError:
+            heard = await _connected(at, within)
+            text = f"timeout: health rpc did not complete within {within:g}s"
+            return Answer(Outcome.FAILURE, text, unheard=_is_unheard(heard))
+        except OSError as error:
+            text = f'error: failed to connect service at "{at}": {_dial(at, error)}'
+            return Answer(Outcome.FAILURE, text, unheard=_is_unheard(error))
+
+    async def _check(self, service: str, at: Endpoint) -> Answer:
+        call = HealthCall(at, service, self._agent)
+        reader, writer = await asyncio.open_connection(at.host, at.port)
+        try:
+            writer.write(call.open())
+            while call.answer is None:
+                writer.write(call.receive(await reader.read(_BODY)))
+                await writer.drain()
+            return call.answer
+        finally:
+            writer.close()
 
     async def call(self, action: HttpGetAction, at: Endpoint, within: float) -> Answer:
         """Whether a GET is answered, with whatever status: a hook wants no more (pkg/kubelet/lifecycle)."""

@@ -44,6 +44,9 @@ class Network(Protocol):
     async def call(self, action: HttpGetAction, at: Endpoint, within: float) -> Answer:
         """Whether a GET is answered at all."""
 
+    async def grpc(self, service: str, at: Endpoint, within: float) -> Answer:
+        """Whether gRPC's health service says SERVING."""
+
     async def tcp(self, at: Endpoint, within: float) -> Answer:
         """Whether a connection comes about."""
 
@@ -88,6 +91,8 @@ class Questions:
             return Answer(Outcome.UNKNOWN, f"Nomad publishes no port {probe.port} of this Pod")
         if probe.http_get is not None:
             return await self._network.http(probe.http_get, at, within)
+        if probe.grpc is not None:
+            return await self._network.grpc(probe.grpc.service, at, within)
         return await self._network.tcp(at, within)
 
     async def do(self, call: HookCall) -> Answer:

@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 import trustme
 from aiohttp import web
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import StreamEnded
 
 from translators.port_addresses import Endpoint
 from translators.records.probes import HttpGetAction, HttpHeader
@@ -53,6 +56,44 @@ async def program(context: ssl.SSLContext | None = None) -> AsyncIterator[tuple[
 async def probes() -> AsyncIterator[NetworkProbes]:
     async with network_probes("kube-probe/1.36") as found:
         yield found
+
+
+@asynccontextmanager
+async def health(status: int, *, hangs: bool = False) -> AsyncIterator[Endpoint]:
+    """A program that gives this status to whoever asks gRPC's health service."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = H2Connection(H2Configuration(client_side=False))
+        connection.initiate_connection()
+        while data := await reader.read(4096):
+            for event in connection.receive_data(data):
+                if isinstance(event, StreamEnded) and not hangs:
+                    connection.send_headers(1, [(":status", "200"), ("content-type", "application/grpc")])
+                    connection.send_data(1, bytes((0, 0, 0, 0, 2, 8, status)))
+                    connection.send_headers(1, [("grpc-status", "0")], end_stream=True)
+            writer.write(connection.data_to_send())
+        writer.close()
+
+    async with await asyncio.start_server(serve, HOST, 0) as server:
+        yield Endpoint(HOST, server.sockets[0].getsockname()[1])
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(1, Outcome.SUCCESS), (2, Outcome.FAILURE)])
+async def test_a_program_says_its_own_health(probes: NetworkProbes, status: int, outcome: Outcome) -> None:
+    async with health(status) as at:
+        assert (await probes.grpc("", at, 5.0)).outcome is outcome
+
+
+async def test_a_health_service_that_hangs_has_failed(probes: NetworkProbes) -> None:
+    async with health(1, hangs=True) as at:
+        answer = await probes.grpc("", at, 0.05)
+    assert answer == Answer(Outcome.FAILURE, "timeout: health rpc did not complete within 0.05s")
+
+
+async def test_a_health_service_that_is_not_there_has_failed(probes: NetworkProbes, refused: Endpoint) -> None:
+    answer = await probes.grpc("", refused, 5.0)
+    text = f'error: failed to connect service at "{refused}": dial tcp {refused}: connect: connection refused'
+    assert answer == Answer(Outcome.FAILURE, text)
 
 
 @pytest.fixture

@@ -42,6 +42,10 @@ class Peers:
         self.asked.append(("call", action.path, at))
         return SUCCESS
 
+    async def grpc(self, service: str, at: Endpoint, within: float) -> Answer:
+        self.asked.append(("grpc", service, at, within))
+        return SUCCESS
+
     async def tcp(self, at: Endpoint, within: float) -> Answer:
         self.asked.append(("tcp", at, within))
         return SUCCESS
@@ -99,6 +103,12 @@ def test_the_address_of_an_allocation_comes_first_where_it_answers() -> None:
 def test_a_program_on_the_network_of_its_host_is_asked_there() -> None:
     there = placed()
     assert ask({"tcpSocket": {"port": 9000}}, there, driver="raw_exec")[1] == [("tcp", Endpoint("10.0.0.9", 9000), 1.0)]
+
+
+def test_a_service_of_grpc_is_asked_by_its_name() -> None:
+    there = placed(AllocatedPort(label="vnode-probe-9000", value=20002, to=9000, host_ip="10.0.0.1"))
+    asked = ask({"grpc": {"port": 9000, "service": "it"}}, there)[1]
+    assert asked == [("grpc", "it", Endpoint("10.0.0.1", 20002), 1.0)]
 
 
 @pytest.mark.parametrize("placement", [None, placed()])

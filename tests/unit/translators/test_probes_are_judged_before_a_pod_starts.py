@@ -23,7 +23,9 @@ def probe(action: dict[str, Any], **settings: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("field", ["livenessProbe", "readinessProbe", "startupProbe"])
 @pytest.mark.parametrize(
-    "action", [HTTP, {"tcpSocket": {"port": 8080}}, {"exec": {"command": ["true"]}}], ids=["http", "tcp", "exec"]
+    "action",
+    [HTTP, {"tcpSocket": {"port": 8080}}, {"grpc": {"port": 8080, "service": "it"}}, {"exec": {"command": ["true"]}}],
+    ids=["http", "tcp", "grpc", "exec"],
 )
 def test_probes_pass_silently(field: str, action: dict[str, Any]) -> None:
     own = {"periodSeconds": 1, "initialDelaySeconds": 3, "terminationGracePeriodSeconds": 5}
@@ -35,7 +37,6 @@ def test_probes_pass_silently(field: str, action: dict[str, Any]) -> None:
     [
         ({"httpGet": {"port": 80, "host": "10.0.0.1"}}, "livenessProbe.httpGet.host"),
         ({"tcpSocket": {"port": 80, "host": "db"}}, "livenessProbe.tcpSocket.host"),
-        ({"grpc": {"port": 80}}, "livenessProbe.grpc"),
         ({"httpGet": {"port": "http"}}, "livenessProbe"),
         ({"tcpSocket": {"port": "http"}}, "livenessProbe"),
         ({}, "livenessProbe"),
