@@ -21,6 +21,10 @@ class Unavailable(PeerError):
         self.retry_after = retry_after
 
 
+class Busy(Unavailable):
+    """The peer has no room for the request, and has not looked at it."""
+
+
 class NoAnswer(Unavailable):
     """Nothing came back: the peer cannot be reached, hangs, or broke off."""
 

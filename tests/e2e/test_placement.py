@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.processes import wait_until
+from tests.e2e.conftest import Namespaces
 from tests.e2e.manifests import Manifest, container, pod, settings
 from tests.e2e.namespace import LATER, SOON, Namespace, condition, container_status, phase
 
@@ -145,3 +146,20 @@ def _write_metadata(bed: Bed, node: str, text: str | None) -> None:
 
 def _job(bed: Bed, found: Manifest) -> dict[str, Any]:
     return dict(bed.nomad.api(f"/v1/job/vk-{found['metadata']['uid']}"))
+
+
+def test_a_device_is_part_of_the_node_and_asked_of_nomad(bed: Bed, namespaces: Namespaces) -> None:
+    """No client of the bed has one, and Nomad says so."""
+    policy = {"drivers": {"raw_exec": {"namespaces": ["*"]}}}
+    own = {"devices": {"example.com/fpga": "acme/fpga"}, "policy": policy}
+    with bed.vnode("--node-pool=all", node_name="devices", settings=own), namespaces() as namespace:
+        capacity = bed.control_plane.api("/api/v1/nodes/devices")["status"]["capacity"]
+        assert capacity["example.com/fpga"] == "0"
+        asks = container(_RUNS, resources={"limits": {"example.com/fpga": "1"}})
+        # Bound by hand: the scheduler knows better.
+        namespace.create(pod("asks", asks, node="devices", nodeName="devices"))
+        waiting = namespace.wait(
+            "asks", "to say that it has no place", lambda found: condition(found, _PLACED).get("status") == "False"
+        )
+        assert "missing devices" in condition(waiting, _PLACED)["message"]
+    bed.kubectl("delete", "node", "devices")

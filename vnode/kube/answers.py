@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from vnode.errors import Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
+from vnode.errors import Busy, Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
 from vnode.kube.errors import Cause, Gone, Invalid, NamespaceTerminating, Replaced
 
 _MESSAGE_LIMIT = 1000
@@ -38,7 +38,9 @@ def status_failure(what: str, status: Mapping[str, Any], *, code: int = 0, retry
     code = code or _number(status.get("code")) or HTTPStatus.INTERNAL_SERVER_ERROR
     text = _text(what, status, code)
     causes = _causes(status)
-    if code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT) or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if code == HTTPStatus.TOO_MANY_REQUESTS:
+        return Busy(text, retry_after=_wish(status, retry_after))
+    if code == HTTPStatus.REQUEST_TIMEOUT or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unavailable(text, retry_after=_wish(status, retry_after))
     if code == HTTPStatus.FORBIDDEN and any(cause.reason == "NamespaceTerminating" for cause in causes):
         return NamespaceTerminating(text)

@@ -31,6 +31,7 @@ from vnode.kube.answers import failure
 from vnode.kube.api import JSON
 from vnode.kube.errors import Silent
 from vnode.last_look import last_look
+from vnode.throttle import Throttle
 
 _log = structlog.get_logger(__name__)
 
@@ -81,7 +82,8 @@ class Connection:
     @property
     def vital(self) -> "Connection":
         """The same, with requests that wait for no others."""
-        sessions = replace(self._sessions, requests=self._sessions.vital)
+        own = self._sessions
+        sessions = replace(own, requests=own.vital, throttle=own.vital_throttle)
         return Connection(self._credentials, sessions, self._watch_silence, self._fence, self.breaker)
 
     @property
@@ -115,23 +117,24 @@ class Connection:
             total=within, sock_connect=_CONNECT_SECONDS, sock_read=min(within, _FIRST_BYTE_SECONDS)
         )
         try:
-            async with self._sessions.requests.request(
-                method,
-                self._url(path, query),
-                data=body,
-                headers=headers,
-                timeout=timeout,
-                trace_request_ctx=fence,
-                **self._options,
-            ) as response:
-                answer = await response.read()
+            async with asyncio.timeout(within), self._sessions.throttle.request():
+                async with self._sessions.requests.request(
+                    method,
+                    self._url(path, query),
+                    data=body,
+                    headers=headers,
+                    timeout=timeout,
+                    trace_request_ctx=fence,
+                    **self._options,
+                ) as response:
+                    answer = await response.read()
+                self.breaker.answered()
+                self._judge(method, path, response, answer)
+                return answer
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             error = _unavailable(method, path, problem)
             self.breaker.failed(error)
             raise error from problem
-        self.breaker.answered()
-        self._judge(method, path, response, answer)
-        return answer
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a watch, without their line ends, until the server ends it.
@@ -207,7 +210,7 @@ async def connect(
         _session(credentials, _VITAL_REQUESTS, fence) as vital,
         _session(credentials, 0, OPEN) as watches,
     ):
-        sessions = _Sessions(requests, vital, _Watches(watches))
+        sessions = _Sessions(requests, Throttle(max_requests), vital, Throttle(_VITAL_REQUESTS), _Watches(watches))
         yield Connection(credentials, sessions, watch_silence, fence, Breaker("Kubernetes", clock))
 
 
@@ -216,7 +219,9 @@ class _Sessions:
     """What requests are sent with: each session has a pool of sockets."""
 
     requests: aiohttp.ClientSession
+    throttle: Throttle
     vital: aiohttp.ClientSession
+    vital_throttle: Throttle
     watches: "_Watches"
 
 

@@ -7,7 +7,7 @@ nomad/structs/errors.go, nomad/job_endpoint*.go, client/fs_endpoint.go, command/
 import re
 from collections.abc import Callable
 
-from vnode.errors import Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
+from vnode.errors import Busy, Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
 
 _LONGEST_TEXT = 2000
 
@@ -77,7 +77,7 @@ def classify(status: int, text: str, retry_after: float | None = None) -> PeerEr
     if status == 409:  # noqa: PLR2004 - Conflict
         return Conflict("Nomad: somebody else changed it first")
     if status == 429:  # noqa: PLR2004 - Too Many Requests
-        return Unavailable(
+        return Busy(
             f"Nomad: {said} (limits.http_max_conns_per_client of its agents bounds the connections of one address)",
             retry_after=retry_after,
         )

@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 from vnode.breaker import Breaker
 from vnode.errors import Denied, NoAnswer, PeerError
 from vnode.fence import OPEN, Fence, demand
-from vnode.nomad.budget import RequestBudget, StreamBudget
+from vnode.nomad.budget import REQUESTS, RESERVED_FOR_CONTROL, StreamBudget
 from vnode.nomad.channel import Call, Channel, Elsewhere, Reply, Stream
 from vnode.nomad.credentials import Credentials
 from vnode.nomad.settings import NomadSettings
 from vnode.nomad.websocket import WebSocket
+from vnode.throttle import Throttle
 
 __all__ = ["NomadSettings", "Reply", "Stream", "Transport", "connect"]
 
@@ -43,7 +44,7 @@ class Transport:
         self.region = settings.region
         self.streams = StreamBudget(settings.streams)
         self.breaker = Breaker("Nomad", clock)
-        self._budget = RequestBudget()
+        self._throttle = Throttle(REQUESTS, RESERVED_FOR_CONTROL)
         self._credentials = credentials
         self._fence = fence
         self._server_name = settings.tls_server_name
@@ -54,7 +55,7 @@ class Transport:
     @property
     def waiting(self) -> int:
         """Requests that wait for room in the budget."""
-        return self._budget.waiting
+        return self._throttle.waiting
 
     @property
     def address(self) -> str:
@@ -82,7 +83,7 @@ class Transport:
         async def exchange(channel: Channel) -> Reply:
             return await self._failing_over(lambda address: channel.exchange(address, call), repeatable=method == "GET")
 
-        async with self._budget.request(control=control), _permitted(fence):
+        async with self._throttle.request(control=control), _permitted(fence):
             self.breaker.ask()
             return await self._with_fresh_identity(exchange)
 

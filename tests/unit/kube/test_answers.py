@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
-from vnode.errors import Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
+from vnode.errors import Busy, Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
 from vnode.kube.answers import failure
 from vnode.kube.errors import Cause, Gone, Invalid, NamespaceTerminating, Replaced
 
@@ -28,7 +28,7 @@ def status(message: str = "m", **details: object) -> bytes:
         (410, Gone),
         (415, Rejected),
         (422, Invalid),
-        (429, Unavailable),
+        (429, Busy),
         (500, Unavailable),
         (503, Unavailable),
         (504, Unavailable),

@@ -1,6 +1,6 @@
 import pytest
 
-from vnode.errors import Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
+from vnode.errors import Busy, Conflict, Denied, NotFound, PeerError, Rejected, Unavailable
 from vnode.nomad.errors import NamespaceMissing, NodePoolMissing, NoPath, classify, leaderless
 
 VALIDATION = (
@@ -35,7 +35,7 @@ VALIDATION = (
         (500, "Enforcing job modify index 7: job does not exist", Conflict),
         (500, "Task not running", Conflict),
         (500, 'task "main" is not running.', Conflict),
-        (429, "Your IP is issuing too many concurrent connections, please rate limit your calls", Unavailable),
+        (429, "Your IP is issuing too many concurrent connections, please rate limit your calls", Busy),
         (500, "No cluster leader", Unavailable),
         (500, "rpc error: No cluster leader", Unavailable),
         (500, "Not ready to serve consistent reads", Unavailable),
