@@ -174,13 +174,20 @@ class JobStore:
         if uid is None or not (uid in self._jobs or self._expects(uid)):
             return
         before = self._evaluations.get(uid)
-        if before is not None and _is_known(before, evaluation):
+        if (before is not None and _is_known(before, evaluation)) or self._ends_a_former_job(uid, evaluation):
             return
         self._evaluations[uid] = evaluation
         if evaluation.triggered_by == _STOP and evaluation.status in _FINISHED:
             self.fold_stopped(uid, resolved=True)
         if _says_something(evaluation) or (before is not None and _says_something(before)):
             self._changed(uid)
+
+    def _ends_a_former_job(self, uid: PodUid, evaluation: Evaluation) -> bool:
+        """Whether it belongs to the removal of a job in whose place another one has been registered since."""
+        job = self._jobs.get(uid)
+        if job is None or job.stopped:
+            return False
+        return evaluation.triggered_by == _STOP and evaluation.modify_index < job.modify_index
 
     def replace_one(
         self, uid: PodUid, stub: JobStub | None, allocations: Iterable[Allocation], evaluations: Iterable[Evaluation]

@@ -82,6 +82,16 @@ def test_a_stop_is_resolved_when_its_evaluation_is_finished() -> None:
     assert seen.observation(U1).is_over
 
 
+def test_the_end_of_a_removal_says_nothing_of_the_job_that_was_registered_in_its_place() -> None:
+    """Its line may come after the answer to the registration, which Nomad applied later."""
+    seen = view()
+    seen.jobs.apply_job(stub("u1", index=181))
+    seen.jobs.apply_evaluation(evaluation("u1", trigger="job-deregister", status="complete", index=180))
+    job = seen.observation(U1).job
+    assert job is not None
+    assert (job.stopped, job.resolved) == (False, False)
+
+
 def test_only_the_end_of_a_stop_is_worth_a_look() -> None:
     notified = Notified()
     seen = view(notified)
