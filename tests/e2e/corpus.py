@@ -95,7 +95,7 @@ CORPUS: dict[str, Case] = {
     "gated": _case(_FOR_EVER, until=_runs, readinessGates=[{"conditionType": "example.com/gate"}]),
     "deadline": _case(
         "trap 'exit 7' TERM; while true; do sleep 0.1; done",
-        activeDeadlineSeconds=10,
+        activeDeadlineSeconds=20,
         **_ONCE,
     ),
     "confined": _case(
