@@ -44,9 +44,14 @@ class ContainerId:
     run: int
     position: LogPosition | None = None
 
+    @property
+    def of_task(self) -> str:
+        """What the containerIDs of all runs of the task begin with."""
+        return f"nomad://{self.allocation}/{self.task}/"
+
     def __str__(self) -> str:
         """The text that stands in a container status."""
-        identity = f"nomad://{self.allocation}/{self.task}/{self.run}"
+        identity = f"{self.of_task}{self.run}"
         return identity if self.position is None else f"{identity}@{self.position.stdout},{self.position.stderr}"
 
 

@@ -35,9 +35,7 @@ def services(kubernetes: Watches, store: ServiceStore) -> Reflector[Service]:
     return Reflector(kubernetes, "/api/v1/services", {}, decode, store, *_FOLLOWING, told=store.hindered)
 
 
-def claims_and_volumes(
-    kubernetes: Watches, store: ClaimStore
-) -> Iterator[Reflector[Claim] | Reflector[PersistentVolume]]:
+def claims_and_volumes(kubernetes: Watches, store: ClaimStore) -> Iterator[_OfStorage]:
     """All claims, and all volumes."""
     claims, volumes = "/api/v1/persistentvolumeclaims", "/api/v1/persistentvolumes"
     told = store.hindered

@@ -3,7 +3,7 @@
 Reasons and messages are those of a kubelet: kubernetes pkg/kubelet/kubelet_pods.go and kuberuntime.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from translators import container_id
 from translators.allocation_to_status import runs
@@ -141,7 +141,7 @@ def _running(
     situation: Situation, container: Container, held: ContainerStatus | None, history: TaskHistory, *, init: bool
 ) -> ContainerStatus:
     identity = runs.container_id_of(situation, held, container.name, history.run)
-    if not has_passed_post_start(situation.pod, situation.facts, container, identity):
+    if not has_passed_post_start(situation.pod, situation.facts.hooks, container, identity):
         return _starting(situation, container, held, history, identity)
     started, ready = health_of(situation.facts, container, held, identity)
     return ContainerStatus(
@@ -156,12 +156,15 @@ def _running(
     )
 
 
-def has_passed_post_start(pod: Pod, facts: Facts, container: Container, run: str) -> bool:
-    """Whether the postStart hook of a run that is up is done, or there is none: until then a kubelet lets it wait."""
-    if container.lifecycle is None or container.lifecycle.post_start is None:
+def has_passed_post_start(pod: Pod, hooks: Mapping[HookOfRun, HookState], container: Container, run: str) -> bool:
+    """Whether the postStart hook of a run that is up is done, or there is none: until then a kubelet lets it wait.
+
+    `hooks` is what is known beyond the Pod's status.
+    """
+    if HookKind.POST_START not in container.hooks:
         return True
     name = container_id.identity(run)
-    if facts.hooks.get(HookOfRun(name, HookKind.POST_START)) is HookState.DONE:
+    if hooks.get(HookOfRun(name, HookKind.POST_START)) is HookState.DONE:
         return True
     return any(
         each.name == container.name

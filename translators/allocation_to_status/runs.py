@@ -189,7 +189,7 @@ def _seen_end(held: ContainerStatus | None, identity: str) -> ContainerStateTerm
 
 
 def _identity(situation: Situation, held: ContainerStatus | None, allocation: Allocation, task: str, run: int) -> str:
-    plain = f"nomad://{allocation.id}/{task}/{run}"
+    plain = str(container_id.ContainerId(allocation.id, task, run))
     known = situation.facts.run_positions.get(task, "")
     if held is not None:
         if _same(held.container_id, plain) and "@" in held.container_id:

@@ -11,7 +11,7 @@ from translators.pod_to_job.expansion import expand
 from translators.policy import MOCK
 from translators.records.hooks import HookKind
 from translators.records.pods import Container
-from translators.records.probes import Probe, ProbeKind
+from translators.records.probes import ExecAction, Probe, ProbeKind
 
 _FIELDS = {
     ProbeKind.LIVENESS: "livenessProbe",
@@ -48,7 +48,7 @@ def number_of(wanted: int | str, container: Container) -> int | None:
 
 def probed_ports(containers: Iterable[Container]) -> Iterator[int]:
     """The ports that probes and hooks ask at and no container declares, once each."""
-    asking = [container for container in containers if container.is_probed or container.lifecycle is not None]
+    asking = [container for container in containers if container.is_probed or container.hooks]
     if not asking:
         return
     seen = {port.container_port for container in containers for port in container.ports if port.protocol in _TCP}
@@ -64,7 +64,7 @@ def _ports_asked_at(container: Container) -> Iterator[int | str]:
     for probe in container.probes.values():
         if probe.port is not None:
             yield probe.port
-    for hook in container.lifecycle.hooks.values() if container.lifecycle is not None else ():
+    for hook in container.hooks.values():
         if hook.http_get is not None:
             yield hook.http_get.port
 
@@ -86,20 +86,23 @@ def check(containers: Iterable[Container], drivers: Mapping[str, str]) -> None:
     for container in containers:
         for kind, probe in container.probes.items():
             path = field_path(container, kind)
-            if probe.exec is not None and drivers[container.name] == MOCK:
-                raise _refused(f"{path}.exec", f"driver {MOCK} runs nothing in which a command could be started")
+            _check_command(probe.exec, path, drivers[container.name])
             if probe.port is not None and port_of(probe, container) is None:
                 message = f"the container has no port named {probe.port!r}; declare it in ports, or give its number"
                 raise _refused(path, message)
             if probe.exec is None and probe.port is None:
                 raise _refused(path, "has no exec, httpGet, tcpSocket or grpc; add one of them")
-        for moment, hook in container.lifecycle.hooks.items() if container.lifecycle is not None else ():
+        for moment, hook in container.hooks.items():
             path = f"spec.containers[{container.name}].lifecycle.{_HOOK_FIELDS[moment]}"
-            if hook.exec is not None and drivers[container.name] == MOCK:
-                raise _refused(f"{path}.exec", f"driver {MOCK} runs nothing in which a command could be started")
+            _check_command(hook.exec, path, drivers[container.name])
             if hook.http_get is not None and number_of(hook.http_get.port, container) is None:
                 message = f"the container has no port named {hook.http_get.port!r}; declare it, or give its number"
                 raise _refused(f"{path}.httpGet.port", message)
+
+
+def _check_command(command: ExecAction | None, path: str, driver: str) -> None:
+    if command is not None and driver == MOCK:
+        raise _refused(f"{path}.exec", f"driver {MOCK} runs nothing in which a command could be started")
 
 
 def _refused(path: str, message: str) -> Refused:

@@ -8,6 +8,7 @@ such a Pod lies in the first Variable alone, see `translators.variables`.
 """
 
 from translators.pod_to_job.permit import GROUP, OWN_ID
+from translators.records.hooks import HookKind
 from translators.records.jobs import JobId, Template
 from translators.records.pods import Container, PodSpec
 
@@ -32,7 +33,7 @@ def waits(container: Container, spec: PodSpec) -> bool:
 def _gates_the_others(spec: PodSpec) -> bool:
     """Whether a sidecar has not started as soon as it runs: Nomad starts the others beside it then."""
     return any(
-        each.startup_probe is not None or (each.lifecycle is not None and each.lifecycle.post_start is not None)
+        each.startup_probe is not None or HookKind.POST_START in each.hooks
         for each in spec.init_containers
         if each.is_sidecar
     )

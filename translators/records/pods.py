@@ -3,6 +3,7 @@
 Source of names and shapes: kubernetes/api core/v1/types.go.
 """
 
+from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
 from typing import NewType
@@ -10,7 +11,7 @@ from typing import NewType
 from pydantic.dataclasses import dataclass
 
 from translators.records.base import KUBERNETES, Many, Mapped, Text
-from translators.records.hooks import Lifecycle
+from translators.records.hooks import Hook, HookKind, Lifecycle
 from translators.records.probes import Probe, ProbeKind
 from translators.records.sources import EnvFromSource, EnvVar, ObjectReference, Volume, VolumeMount
 
@@ -193,6 +194,11 @@ class Container:
             ProbeKind.STARTUP: self.startup_probe,
         }
         return {kind: probe for kind, probe in found.items() if probe is not None}
+
+    @property
+    def hooks(self) -> Mapping[HookKind, Hook]:
+        """Its hooks."""
+        return {} if self.lifecycle is None else self.lifecycle.hooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=KUBERNETES)

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from translators.records.allocations import Allocation, Client, Evaluation
 from translators.records.jobs import Job, JobRegistration, JobStub
 from vnode.errors import Denied, NotFound, Unavailable
+from vnode.nomad.pages import pages
 from vnode.nomad.records import (
     Agent,
     FileInfo,
@@ -27,9 +28,6 @@ from vnode.nomad.transport import Transport
 from vnode.nomad.usage import AllocationUsage, ClientUsage
 
 T = TypeVar("T")
-
-#: Rows of one page of a list; decoding one, up to 7 KB a row, must not hold up the event loop.
-PAGE = 200
 
 _REGISTRATION = TypeAdapter(Registration)
 _SIGNAL = TypeAdapter(Signal)
@@ -206,15 +204,12 @@ class NomadClient:
     async def _list(
         self, adapter: TypeAdapter[list[T]], path: str, namespace: str, query: Mapping[str, str]
     ) -> list[T]:
-        asked = {**self._query(namespace), **query, "per_page": str(PAGE)}
+        asked = {**self._query(namespace), **query}
         rows: list[T] = []
-        while True:
-            reply = await self._transport.request("GET", path, asked, compressed=True)
-            page: list[T] = _decoded(adapter, reply.body)
-            rows += page
-            if not reply.next_token:
-                return rows
-            asked["next_token"] = reply.next_token
+        async for page in pages(self._transport, path, asked, compressed=True):
+            more: list[T] = _decoded(adapter, page)
+            rows += more
+        return rows
 
     def _query(self, namespace: str) -> dict[str, str]:
         return {"namespace": namespace, "region": self._region} if self._region else {"namespace": namespace}

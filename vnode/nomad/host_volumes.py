@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 from translators.records.base import NOMAD
 from translators.records.storage import HostVolume, HostVolumeStub
 from vnode.errors import NotFound, Unavailable
-from vnode.nomad.client import PAGE
+from vnode.nomad.pages import pages
 from vnode.nomad.transport import Transport
 
 
@@ -38,17 +38,13 @@ class NomadHostVolumes:
 
     async def named(self, namespace: str, name: str) -> list[HostVolumeStub]:
         """The volumes of this very name, oldest first: there may be one on each client."""
-        query = {"namespace": namespace, "type": "host", "prefix": name, "per_page": str(PAGE)}
+        query = {"namespace": namespace, "type": "host", "prefix": name}
         found: list[HostVolumeStub] = []
-        while True:
-            reply = await self._transport.request("GET", "/v1/volumes", query)
+        async for page in pages(self._transport, "/v1/volumes", query):
             try:
-                found += _STUBS.validate_json(reply.body)
+                found += _STUBS.validate_json(page)
             except ValidationError:
                 raise Unavailable("Nomad's list of host volumes is not understood") from None
-            if not reply.next_token:
-                break
-            query["next_token"] = reply.next_token
         return sorted((each for each in found if each.name == name), key=lambda each: each.create_index)
 
     async def create(self, volume: HostVolume) -> HostVolumeStub:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from vnode.errors import NotFound, Unavailable
-from vnode.nomad.client import PAGE
+from vnode.nomad.pages import pages
 from vnode.nomad.records import HeldVariable, Variable, VariableStub
 from vnode.nomad.transport import Transport
 
@@ -53,17 +53,13 @@ class NomadVariables:
 
     async def paths(self, namespace: str, prefix: str) -> list[str]:
         """The paths of all variables that begin with `prefix` and that we may list."""
-        query = {"namespace": namespace, "prefix": prefix, "per_page": str(PAGE)}
         found: list[str] = []
-        while True:
-            reply = await self._transport.request("GET", "/v1/vars", query)
+        async for page in pages(self._transport, "/v1/vars", {"namespace": namespace, "prefix": prefix}):
             try:
-                found += [stub.path for stub in _STUBS.validate_json(reply.body)]
+                found += [stub.path for stub in _STUBS.validate_json(page)]
             except ValidationError:
                 raise Unavailable("Nomad's list of variables is not understood") from None
-            if not reply.next_token:
-                return found
-            query["next_token"] = reply.next_token
+        return found
 
 
 def _target(path: str) -> str:

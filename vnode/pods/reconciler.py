@@ -291,10 +291,9 @@ class Reconciler:
     async def _read_message(self, uid: PodUid, message: UnreadMessage) -> None:
         left = await self._peers.messages.read(message)
         run = message.run
-        earlier = f"nomad://{run.allocation}/{run.task}/"
         known = self._view.observation(uid).memory.messages
-        kept = {each: text for each, text in known.items() if not each.startswith(earlier)}
-        self._view.remember(uid, messages={**kept, f"{earlier}{run.run}": left})
+        kept = {each: text for each, text in known.items() if not each.startswith(run.of_task)}
+        self._view.remember(uid, messages={**kept, f"{run.of_task}{run.run}": left})
 
     async def _confirm_absence(self, uid: PodUid, namespace: str, name: str) -> None:
         found = await self._peers.pods.get(namespace, name)

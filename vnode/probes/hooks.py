@@ -64,7 +64,7 @@ class HookRunner:
     def begin(self, pod: Pod, name: str, run: ContainerId, kind: HookKind, within: float | None) -> None:
         """Take over a hook, and never wait; it is given up after `within` seconds."""
         container = next(each for each in pod.spec.lasting_containers if each.name == name)
-        hook = container.lifecycle.hooks.get(kind) if container.lifecycle is not None else None
+        hook = container.hooks.get(kind)
         if hook is not None:
             self._note(pod, run, kind, HookState.BEGUN)
             self._calls.put_nowait((HookCall(pod, container, run, kind, hook), within))
@@ -108,8 +108,9 @@ class HookRunner:
     def _note(self, pod: Pod, run: ContainerId, kind: HookKind, state: HookState) -> None:
         """Remember it, and forget hooks of earlier runs of the container."""
         known = self._view.observation(pod.uid).memory.hooks
-        task = f"nomad://{run.allocation}/{run.task}/"
-        kept = {hook: told for hook, told in known.items() if hook.run == str(run) or not hook.run.startswith(task)}
+        kept = {
+            hook: told for hook, told in known.items() if hook.run == str(run) or not hook.run.startswith(run.of_task)
+        }
         self._view.remember(pod.uid, hooks={**kept, HookOfRun(str(run), kind): state})
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from translators import container_id
-from translators.allocation_to_status import EventNote, Facts, has_passed_post_start, runs_up
+from translators.allocation_to_status import EventNote, has_passed_post_start, runs_up
 from translators.container_id import ContainerId
 from translators.health import Health
 from translators.records.pods import Container, ContainerStatus, Pod, PodUid
@@ -113,7 +113,7 @@ class Prober:
             for container in pod.spec.lasting_containers
             if container.is_probed
             and container.name in up
-            and has_passed_post_start(pod, Facts(), container, str(up[container.name]))
+            and has_passed_post_start(pod, {}, container, str(up[container.name]))
         }
         if now:
             self._watched[uid] = now

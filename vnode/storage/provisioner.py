@@ -13,6 +13,7 @@ from translators.allocation_to_status import EventNote
 from translators.errors import Hindrance, Refused, Waiting
 from translators.provisioning import Home, host_volume, is_unplaced, is_wanted, persistent_volume, removal, volume_name
 from translators.records.allocations import Client
+from translators.records.pods import ObjectMeta
 from translators.records.storage import Claim, HostVolume, HostVolumeStub, PersistentVolume, StorageClass
 from vnode.errors import Denied, PeerError, Withheld
 from vnode.kube.events import Regarding
@@ -22,6 +23,7 @@ _log = structlog.get_logger(__name__)
 
 #: Keys of the queue: a claim with its namespace, a volume without.
 _SEPARATOR = "/"
+_CLAIM, _VOLUME = "PersistentVolumeClaim", "PersistentVolume"
 _IMMEDIATE = (
     "a volume of Nomad is on one client, for which a Node has to be chosen first: StorageClass {} needs "
     "volumeBindingMode: WaitForFirstConsumer"
@@ -159,7 +161,7 @@ class Provisioner:
         await self._kubernetes.create(persistent_volume(claim, kind, made, namespace, self._home))
         _log.info("a volume was made", claim=_SEPARATOR.join(key), volume=made.name, client=made.node_id)
         message = f"Nomad made the host volume {made.name} on client {made.node_id}"
-        self._events.record(_of_claim(claim, self._home), EventNote("Normal", "ProvisioningSucceeded", message, ""))
+        self._record(_CLAIM, claim.metadata, EventNote("Normal", "ProvisioningSucceeded", message, ""))
 
     async def _reclaim(self, name: str) -> None:
         known = self._store.volumes.get(ObjectId("", name))
@@ -181,15 +183,15 @@ class Provisioner:
             claim = self._store.claims.get(ObjectId(namespace, name))
             if claim is not None:
                 note = EventNote("Warning", "ProvisioningFailed", text, "")
-                self._events.record(_of_claim(claim, self._home), note)
+                self._record(_CLAIM, claim.metadata, note)
         elif (volume := self._store.volumes.get(ObjectId("", name))) is not None:
             note = EventNote("Warning", "VolumeFailedDelete", text, "")
-            self._events.record(_of_volume(volume, self._home), note)
+            self._record(_VOLUME, volume.metadata, note)
 
     def _look_at_claim(self, claim: Claim) -> None:
         if is_unplaced(claim):
             note = EventNote("Warning", "ProvisioningFailed", _IMMEDIATE.format(claim.spec.storage_class_name), "")
-            self._events.record(_of_claim(claim, self._home), note)
+            self._record(_CLAIM, claim.metadata, note)
         if is_wanted(claim, self._home):
             self._queue.add(f"{claim.metadata.namespace}{_SEPARATOR}{claim.metadata.name}")
 
@@ -197,25 +199,13 @@ class Provisioner:
         if removal(volume, self._home) is not None:
             self._queue.add(volume.metadata.name)
 
-
-def _of_claim(claim: Claim, home: Home) -> Regarding:
-    found = claim.metadata
-    return Regarding(
-        kind="PersistentVolumeClaim",
-        name=found.name,
-        uid=found.uid,
-        namespace=found.namespace,
-        resource_version=found.resource_version,
-        host=home.node,
-    )
-
-
-def _of_volume(volume: PersistentVolume, home: Home) -> Regarding:
-    found = volume.metadata
-    return Regarding(
-        kind="PersistentVolume",
-        name=found.name,
-        uid=found.uid,
-        resource_version=found.resource_version,
-        host=home.node,
-    )
+    def _record(self, kind: str, found: ObjectMeta, note: EventNote) -> None:
+        regarding = Regarding(
+            kind=kind,
+            name=found.name,
+            uid=found.uid,
+            namespace=found.namespace,
+            resource_version=found.resource_version,
+            host=self._home.node,
+        )
+        self._events.record(regarding, note)

@@ -128,22 +128,30 @@ class TestRights:
         assert all(subject == {"kind": "ServiceAccount", "name": "vnode", "namespace": "vnode"} for subject in subjects)
 
 
+def _with_component(name: str, directory: Path) -> tuple[Manifest, ...]:
+    """What an overlay installs that names a component."""
+    deploy = Path(os.path.relpath(DEPLOY, directory))
+    overlay = {
+        "resources": [str(deploy / "base" / "vnode")],
+        "components": [str(deploy / "components" / name)],
+    }
+    (directory / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    return rendered(directory)
+
+
+def _environment(installed: tuple[Manifest, ...]) -> dict[str, str | None]:
+    (deployment,) = (item for item in installed if item["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each.get("value") for each in container["env"]}
+
+
 class TestServerTlsBootstrap:
     @pytest.fixture
     def installed(self, tmp_path: Path) -> tuple[Manifest, ...]:
-        """An overlay that names the component."""
-        deploy = Path(os.path.relpath(DEPLOY, tmp_path))
-        overlay = {
-            "resources": [str(deploy / "base" / "vnode")],
-            "components": [str(deploy / "components" / "server-tls-bootstrap")],
-        }
-        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
-        return rendered(tmp_path)
+        return _with_component("server-tls-bootstrap", tmp_path)
 
     def test_it_sets_the_flag(self, installed: tuple[Manifest, ...]) -> None:
-        (deployment,) = (item for item in installed if item["kind"] == "Deployment")
-        (container,) = deployment["spec"]["template"]["spec"]["containers"]
-        names = {each["name"]: each.get("value") for each in container["env"]}
+        names = _environment(installed)
         assert names["VNODE_SERVER_TLS_BOOTSTRAP"] == "true"
         assert "VNODE_NODE_ADDRESS" in names
 
@@ -162,19 +170,10 @@ class TestServerTlsBootstrap:
 class TestPersistentVolumes:
     @pytest.fixture
     def installed(self, tmp_path: Path) -> tuple[Manifest, ...]:
-        """An overlay that names the component."""
-        deploy = Path(os.path.relpath(DEPLOY, tmp_path))
-        overlay = {
-            "resources": [str(deploy / "base" / "vnode")],
-            "components": [str(deploy / "components" / "persistent-volumes")],
-        }
-        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
-        return rendered(tmp_path)
+        return _with_component("persistent-volumes", tmp_path)
 
     def test_it_sets_the_flag(self, installed: tuple[Manifest, ...]) -> None:
-        (deployment,) = (item for item in installed if item["kind"] == "Deployment")
-        (container,) = deployment["spec"]["template"]["spec"]["containers"]
-        names = {each["name"]: each.get("value") for each in container["env"]}
+        names = _environment(installed)
         assert names["VNODE_PERSISTENT_VOLUMES"] == "true"
 
     def test_it_writes_volumes_and_no_claims(self, installed: tuple[Manifest, ...]) -> None:

@@ -5,7 +5,7 @@ That a container has passed its postStart hook is told by its status, which says
 Source: kubernetes pkg/kubelet/kuberuntime startContainer, killContainer and executePreStopHook.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from translators.allocation_to_status import has_passed_post_start, runs_up, status_patch
 from translators.container_id import ContainerId
@@ -16,10 +16,13 @@ from vnode.pods.actions import Action, Decision, Note, PatchStatus, RunHook
 from vnode.pods.decide.killing import killing_events
 from vnode.pods.decide.look import Look
 
+#: What a container has to end when its hook has left it nothing: pkg/kubelet/kuberuntime.
+AT_LEAST = timedelta(seconds=2)
+
 
 def run_what_follows_a_start(look: Look) -> Decision | None:
     """Run the postStart hooks of what has just started."""
-    containers = [each for each in look.pod.spec.lasting_containers if each.lifecycle and each.lifecycle.post_start]
+    containers = [each for each in look.pod.spec.lasting_containers if HookKind.POST_START in each.hooks]
     if not containers or look.job.stopped:
         return None
     up = runs_up(look.pod, look.observation.allocations)
@@ -29,7 +32,7 @@ def run_what_follows_a_start(look: Look) -> Decision | None:
         for each in containers
         if each.name in up
         and HookOfRun(str(up[each.name]), HookKind.POST_START) not in begun
-        and not has_passed_post_start(look.pod, look.facts, each, str(up[each.name]))
+        and not has_passed_post_start(look.pod, look.facts.hooks, each, str(up[each.name]))
     )
     return Decision("runs what follows a start", hooks, look.now) if hooks else None
 
@@ -39,7 +42,7 @@ def run_before_the_end(look: Look, ends: datetime) -> Decision | None:
 
     That the containers are stopped is told when the hooks begin.
     """
-    containers = [each for each in look.pod.spec.lasting_containers if each.lifecycle and each.lifecycle.pre_stop]
+    containers = [each for each in look.pod.spec.lasting_containers if HookKind.PRE_STOP in each.hooks]
     if not containers or look.now >= ends:
         return None
     up = runs_up(look.pod, look.observation.allocations)
@@ -76,7 +79,7 @@ def _states_of_what_runs(look: Look) -> tuple[HookState, ...]:
 
 def before_it_is_asked(look: Look, container: Container, run: ContainerId, left: float) -> tuple[Action, ...] | None:
     """What is done before one run is asked to end, `left` seconds before it is killed; None when it may be asked."""
-    if container.lifecycle is None or container.lifecycle.pre_stop is None or left <= 0:
+    if HookKind.PRE_STOP not in container.hooks or left <= 0:
         return None
     state = look.observation.memory.hooks.get(_pre_stop(run))
     if state is None:

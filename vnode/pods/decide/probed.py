@@ -10,14 +10,12 @@ from datetime import datetime, timedelta
 from translators.allocation_to_status import EventNote, runs_up
 from translators.container_id import ContainerId
 from translators.records.allocations import AllocationId
+from translators.records.hooks import HookKind
 from translators.records.pods import Container
 from translators.records.probes import ProbeKind
 from vnode.pods.actions import Action, Note, Remember, Signal
-from vnode.pods.decide.hooks import before_it_is_asked, has_failed_to_start
+from vnode.pods.decide.hooks import AT_LEAST, before_it_is_asked, has_failed_to_start
 from vnode.pods.decide.look import Look
-
-#: What a container has to end when its hook has left it nothing: pkg/kubelet/kuberuntime.
-_AT_LEAST = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ def _seconds(deadline: datetime | None, now: datetime) -> float:
 
 
 def _with_a_last_chance(deadline: datetime | None, now: datetime) -> datetime:
-    return now + _AT_LEAST if deadline is None else max(deadline, now + _AT_LEAST)
+    return now + AT_LEAST if deadline is None else max(deadline, now + AT_LEAST)
 
 
 def _signal(run: ContainerId, signal: str) -> Signal:
@@ -96,7 +94,7 @@ def _cause(look: Look, container: Container, run: ContainerId) -> _Cause | None:
     """Why a run is to be ended, if it is."""
     pod = look.pod
     grace = timedelta(seconds=pod.spec.termination_grace_period_seconds)
-    waits = container.lifecycle is not None and container.lifecycle.pre_stop is not None
+    waits = HookKind.PRE_STOP in container.hooks
     if has_failed_to_start(look, run):
         return _Cause("FailedPostStartHook", grace, waits)
     health = look.observation.health.get(container.name)

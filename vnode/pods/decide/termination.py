@@ -11,7 +11,7 @@ from translators.identity import job_id
 from translators.records.allocations import AllocationId
 from vnode.pods.actions import Action, Decision, DeletePod, Kill, Note, PatchStatus, Reread, Stop
 from vnode.pods.decide.data import withdrawal
-from vnode.pods.decide.hooks import are_late, run_before_the_end, were_told
+from vnode.pods.decide.hooks import AT_LEAST, are_late, run_before_the_end, were_told
 from vnode.pods.decide.killing import killing_events
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.missing import read_what_somebody_ended, wait_for_what_may_run_on
@@ -19,9 +19,6 @@ from vnode.pods.decide.permits import forbid
 from vnode.view.observation import Observation
 
 _TRUNCATED = timedelta(seconds=1)
-
-#: What containers have to end when their hooks have left them nothing: pkg/kubelet/kuberuntime.
-_AFTER_LATE_HOOKS = timedelta(seconds=2)
 
 
 def kill_all(observation: Observation) -> tuple[Action, ...]:
@@ -113,7 +110,7 @@ def _shorter_deadline(look: Look) -> datetime | None:
         return None
     if grace >= pod.spec.termination_grace_period_seconds and not were_told(look):
         return None
-    late = _AFTER_LATE_HOOKS if are_late(look) else timedelta()
+    late = AT_LEAST if are_late(look) else timedelta()
     return ends + _TRUNCATED + late if grace else ends
 
 
