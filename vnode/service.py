@@ -128,6 +128,7 @@ class Service:
             now=_now,
             clock=time.monotonic,
             ids=_event_id,
+            lull=kubernetes.lull,
             dropped=lambda reason, count: metrics.events_dropped.labels(reason).inc(count),
         )
         self.prober = Prober(

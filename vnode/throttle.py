@@ -8,7 +8,7 @@ a refusal and grows by one with each round of answers, as TCP shares a line (RFC
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from vnode.errors import Busy
 
@@ -30,11 +30,19 @@ class Throttle:
         self._narrowed = 0
         self._control: _Waiters = deque()
         self._ordinary: _Waiters = deque()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def waiting(self) -> int:
         """How many wait for room."""
         return len(self._control) + len(self._ordinary)
+
+    async def lull(self, within: float) -> None:
+        """Wait until nothing is in flight, at most `within` seconds: for what is worth less than all else."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._idle.wait()
 
     @asynccontextmanager
     async def request(self, *, control: bool = False) -> AsyncIterator[None]:
@@ -62,6 +70,7 @@ class Throttle:
         waiters = self._control if control else self._ordinary
         if self._room(control=control) and not waiters:
             self._in_flight += 1
+            self._idle.clear()
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiters.append(turn)
@@ -86,3 +95,5 @@ class Throttle:
                 if not turn.done():
                     self._in_flight += 1
                     turn.set_result(None)
+        if not self._in_flight:
+            self._idle.set()

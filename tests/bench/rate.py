@@ -45,9 +45,9 @@ class Rate:
     direct_registration: Latency
 
 
-async def measure(site: Site, template: JobTemplate) -> Rate:
-    """Create Pods at the rate of the plan, then the same jobs directly."""
-    count = round(site.plan.rate * site.plan.rate_seconds)
+async def measure(site: Site, template: JobTemplate, rate: float) -> Rate:
+    """Create Pods at a rate, in Pods per second, then the same jobs directly."""
+    count = round(rate * site.plan.rate_seconds)
     names = pod_names("steady", count)
     sent: dict[str, float] = {}
     async with (
@@ -57,7 +57,7 @@ async def measure(site: Site, template: JobTemplate) -> Rate:
         site.nomad.watch("Job", "Allocation") as jobs,
     ):
         before = await Metrics(session).scrape()
-        await _at_rate({name: partial(site.kubernetes.create, manifest(name)) for name in names}, site.plan.rate, sent)
+        await _at_rate({name: partial(site.kubernetes.create, manifest(name)) for name in names}, rate, sent)
         await pods.running.wait(names, site.plan.within)
         after = await Metrics(session).scrape()
         job = {name: job_id(pods.uids[name]) for name in names}
@@ -66,7 +66,7 @@ async def measure(site: Site, template: JobTemplate) -> Rate:
         await send_all({name: partial(site.kubernetes.delete, name) for name in names}, site.plan.concurrency)
         await pods.gone.wait(names, site.plan.within)
     await site.clear()
-    direct, registration = await _directly(site, template, count)
+    direct, registration = await _directly(site, template, count, rate)
     return Rate(
         status=_of_histogram(after.since(before, STATUS)),
         submission=_of_histogram(after.since(before, SUBMISSION)),
@@ -78,7 +78,7 @@ async def measure(site: Site, template: JobTemplate) -> Rate:
     )
 
 
-async def _directly(site: Site, template: JobTemplate, count: int) -> tuple[Latency, Latency]:
+async def _directly(site: Site, template: JobTemplate, count: int, rate: float) -> tuple[Latency, Latency]:
     jobs = template.jobs(pod_names("direct", count))
     sent: dict[str, float] = {}
     answers: list[float] = []
@@ -87,7 +87,7 @@ async def _directly(site: Site, template: JobTemplate, count: int) -> tuple[Late
         answers.append(await site.nomad.register(body))
 
     async with site.nomad.watch("Allocation") as seen:
-        await _at_rate({job: partial(register, body) for job, body in jobs.items()}, site.plan.rate, sent)
+        await _at_rate({job: partial(register, body) for job, body in jobs.items()}, rate, sent)
         await seen.running.wait(jobs.keys(), site.plan.within)
     await site.clear()
     return _latency([seen.running.at[job] - sent[job] for job in jobs]), _latency(answers)

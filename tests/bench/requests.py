@@ -16,7 +16,15 @@ VNODE_AGENT = "vnode/"
 _ID = re.compile(r"(?:vk-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _BACKGROUND_RESOURCES = {"leases", "nodes", "nodes/status"}
 # The slow resync, and what comes before a watch.
-_RESYNC = {"list pods", "list namespaces", "GET /v1/jobs", "GET /v1/allocations", "GET /v1/nodes", "GET /v1/namespaces"}
+_RESYNC = {
+    "list pods",
+    "list namespaces",
+    "GET /v1/jobs",
+    "GET /v1/allocations",
+    "GET /v1/vars",
+    "GET /v1/nodes",
+    "GET /v1/namespaces",
+}
 _IN_SYSTEM = " in kube-system"
 _STREAMS = {"GET /v1/event/stream"}
 # How vnode judges a caller of its kubelet API: the bench, reading the metrics, is one.

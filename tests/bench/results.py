@@ -57,6 +57,7 @@ class Results:
     sample: Sample | None = None
     rounds: list[Round] = field(default_factory=list)
     rate: Rate | None = None
+    even: Rate | None = None
     standing: Standing | None = None
     streams: Streams | None = None
     failures: list[str] = field(default_factory=list)
@@ -151,6 +152,12 @@ class Results:
         yield Figure(section=b, name="CPU per Pod started, at the speed of the bars", unit="ms", value=there, bar=4)
         yield Figure(section=b, name="CPU of vnode per Pod ended", unit="ms", value=stop_cpu)
 
+    @property
+    def even_rate(self) -> float | None:
+        """Pods per second that are to this machine what the plan's are to that of the bars; None where as fast."""
+        slowness = self._slowness()
+        return self.plan.rate / slowness if slowness is not None and slowness > 1 else None
+
     def _slowness(self) -> float | None:
         """How much longer Nomad alone takes here than on the machine on which the bars in seconds were set."""
         direct = _median([round_.direct.start.seconds for round_ in self.rounds])
@@ -169,6 +176,18 @@ class Results:
         yield from _both("create → Running", rate.create if rate else None, references=("22", "33"))
         yield from _both("the same job directly → running", rate.direct if rate else None)
         yield from _both("the same job directly: answer", rate.direct_registration if rate else None)
+        if self.even_rate is not None:
+            yield from self._even(self.even_rate)
+
+    def _even(self, per_second: float) -> Iterator[Figure]:
+        """The hops at the load for which the bars were set, and as long as they would take there."""
+        even, slowness = self.even, self._slowness() or 1.0
+        for name, latency in (
+            ("status", even.status if even else None),
+            ("submission", even.submission if even else None),
+        ):
+            yield from _both(f"{name} at {per_second:.1f}/s", latency)
+            yield from _both(f"{name} at the speed of the bars", _sooner(latency, slowness), bars=(20, 80))
 
     def _idle(self) -> Iterator[Figure]:
         idle = self.standing.idle if self.standing else None
@@ -231,6 +250,12 @@ def _both(
     p50, p99 = (latency.p50, latency.p99) if latency else (None, None)
     yield Figure(section="c", name=f"{name}, p50", unit="ms", value=p50, bar=bars[0], reference=references[0])
     yield Figure(section="c", name=f"{name}, p99", unit="ms", value=p99, bar=bars[1], reference=references[1])
+
+
+def _sooner(latency: Latency | None, times: float) -> Latency | None:
+    if latency is None or latency.p50 is None or latency.p99 is None:
+        return None
+    return Latency(latency.count, latency.p50 / times, latency.p99 / times)
 
 
 def _disagree(told: Latency, seen: Latency) -> bool:

@@ -151,3 +151,22 @@ async def test_another_error_says_nothing_of_the_room() -> None:
         async with throttle.request():
             raise Conflict("somebody else changed it")
     assert await _room(throttle) == 4
+
+
+async def test_a_lull_begins_when_nothing_is_in_flight() -> None:
+    throttle = Throttle(total=2)
+    async with asyncio.TaskGroup() as group:
+        async with throttle.request():
+            async with throttle.request():
+                waiting = group.create_task(throttle.lull(within=60.0))
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert not waiting.done()
+        async with asyncio.timeout(5):
+            await waiting
+
+
+async def test_a_lull_is_not_waited_for_for_ever() -> None:
+    throttle = Throttle(total=1)
+    async with throttle.request(), asyncio.timeout(5):
+        await throttle.lull(within=0.0)

@@ -86,6 +86,10 @@ class Connection:
         sessions = replace(own, requests=own.vital, throttle=own.vital_throttle)
         return Connection(self._credentials, sessions, self._watch_silence, self._fence, self.breaker)
 
+    async def lull(self, within: float) -> None:
+        """Wait until no request is in flight, at most `within` seconds."""
+        await self._sessions.throttle.lull(within)
+
     @property
     def open_watches(self) -> int:
         """How many watches are open now, for metrics: each holds a socket."""

@@ -29,6 +29,8 @@ _BURST, _REFILL_SECONDS = 25, 300.0
 _LANES = 4
 _ATTEMPTS, _RETRY_SECONDS, _RETRY_LIMIT_SECONDS = 3, 1.0, 10.0
 _WITHIN_SECONDS = 10.0
+_PATIENCE_SECONDS = 1.0
+_COMPONENT = "vnode"
 # Validation of Events: a message holds 1024 bytes. A name holds 253 characters, and ours gets 17 more.
 _MESSAGE_LIMIT, _NAME_LIMIT = 1024, 230
 
@@ -102,27 +104,28 @@ class EventRecorder:
     """Records Events without ever making the caller wait; `run` sends them.
 
     `now` is the wall clock, `clock` monotonic seconds; `ids` gives a text that is unique among Events of one object,
-    at most 16 characters of [a-z0-9].
+    at most 16 characters of [a-z0-9]. `lull` waits, at most so many seconds, until nothing else is sent: Events go
+    after statuses.
     """
 
     def __init__(
         self,
         connection: Requests,
-        component: str = "vnode",
         *,
         now: Callable[[], datetime],
         clock: Callable[[], float],
         ids: Callable[[], str],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        lull: Callable[[float], Awaitable[None]],
         capacity: int = 4096,
         dropped: Callable[[str, int], None] = lambda _, __: None,
     ) -> None:
         self._connection = connection
-        self._component = component
         self._now = now
         self._clock = clock
         self._ids = ids
         self._sleep = sleep
+        self._lull = lull
         self._lanes = [_Lane(max(1, capacity // _LANES)) for _ in range(_LANES)]
         self._sent: _Recent[_Key, _Sent] = _Recent(capacity)
         self._allowances: _Recent[str, _Allowance] = _Recent(capacity)
@@ -157,7 +160,10 @@ class EventRecorder:
 
     async def _work(self, lane: "_Lane") -> None:
         while True:
-            pending = await lane.take()
+            await lane.filled()
+            # Both cost the API server the same, and a status is waited for.
+            await self._lull(_PATIENCE_SECONDS)
+            pending = lane.take()
             try:
                 await self._deliver(pending)
             except NotFound:
@@ -210,7 +216,7 @@ class EventRecorder:
 
     async def _create(self, pending: _Pending, name: str) -> None:
         namespace = pending.regarding.namespace or "default"
-        body = encode(_event(pending, namespace, name, self._component))
+        body = encode(_event(pending, namespace, name, _COMPONENT))
         # Conflict: only an earlier attempt whose answer was lost can have used this name.
         with suppress(Conflict):
             await self._connection.request("POST", _collection(namespace), body=body, within=_WITHIN_SECONDS)
@@ -240,11 +246,14 @@ class _Lane:
         self._filled.set()
         return True
 
-    async def take(self) -> _Pending:
-        """The oldest record, as soon as there is one."""
+    async def filled(self) -> None:
+        """Wait until there is a record."""
         while not self._pending:
             self._filled.clear()
             await self._filled.wait()
+
+    def take(self) -> _Pending:
+        """The oldest record; there must be one."""
         return self._pending.popitem(last=False)[1]
 
 

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 
@@ -22,7 +23,13 @@ class Note:
     field_path: str = "spec.containers{web}"
 
 
-def recorder(connection: ScriptedConnection, capacity: int = 4096) -> EventRecorder:
+async def nothing_else(_: float) -> None:
+    """Nothing else is sent."""
+
+
+def recorder(
+    connection: ScriptedConnection, capacity: int = 4096, lull: Callable[[float], Awaitable[None]] = nothing_else
+) -> EventRecorder:
     ids, clock = count(), connection.clock
     return EventRecorder(
         connection,
@@ -30,6 +37,7 @@ def recorder(connection: ScriptedConnection, capacity: int = 4096) -> EventRecor
         clock=clock.monotonic,
         ids=lambda: str(next(ids)),
         sleep=clock.sleep,
+        lull=lull,
         capacity=capacity,
     )
 
@@ -173,6 +181,27 @@ async def test_an_event_is_tried_little_and_dropped_and_the_next_one_is_sent(pro
     connection, events = await send(*[problem] * attempts, {}, notes=notes)
     assert [call.body["message"] for call in connection.calls] == ["Container started"] * attempts + ["next"]
     assert events.dropped == {"failed": 1}
+
+
+async def test_events_wait_for_a_lull_and_what_is_said_again_meanwhile_is_one() -> None:
+    lull = asyncio.Event()
+
+    async def wait(_: float) -> None:
+        await lull.wait()
+
+    connection = ScriptedConnection([{}])
+    events = recorder(connection, lull=wait)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(events.run())
+        for _ in range(3):
+            events.record(WEB, Note())
+            await asyncio.sleep(0)
+        assert connection.calls == []
+        lull.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        running.cancel()
+    assert [call.body["count"] for call in connection.calls] == [3]
 
 
 async def test_long_messages_are_cut_at_a_character() -> None:
