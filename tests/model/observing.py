@@ -113,6 +113,7 @@ class Scenario:
             allocations=tuple(self._allocation(index, each, seen.client) for each in seen.allocations),
             evaluation=_evaluation(index, seen),
             predecessor=JobId("vk-earlier") if predecessor else None,
+            stranded_at="a" if facts is None and seen.client == "down" else "",
             permit="default" if seen.permit else "",
             memory=self.memories[life.vnode.memory],
         )

@@ -209,9 +209,10 @@ def _over(life: Life, scenario: Scenario, phase: str) -> Broken | None:
     """Whether it is called ended in vain; `phase` is terminal and new."""
     if life.running > life.ghosts and not _is_doubled(life, scenario):
         return TRUE_STATUS, f"it is called {phase} while its process runs"
-    leaves = life.pod is not None and life.pod.grace != NONE and scenario.policy != "Never"
-    if life.ghosts and leaves and _is_shown(life, scenario):
-        return LEAVES_IN_TIME, "it is called ended and about to leave while processes of its purged job run"
+    if life.ghosts and _is_shown(life, scenario):
+        leaves = life.pod is not None and life.pod.grace != NONE
+        promise = LEAVES_IN_TIME if leaves else TRUE_STATUS
+        return promise, "it is called ended while processes of its purged job run"
     ended_well = "purged by hand" in life.history or any(each.task.code == 0 for each in life.nomad.allocations)
     if phase == "Succeeded" and not ended_well:
         return TRUE_STATUS, "it is called Succeeded, and no task ended well"

@@ -59,9 +59,7 @@ REASONS: dict[tuple[str, str], Reason] = {
     ("ended", "remove what was refused"): Reason(promises.NOTHING_LOST, "Always", impossible=True),
     ("ended", "stop what runs on"): Reason(promises.NOTHING_LOST, "Always", "writes phase Failed"),
     ("unsubmitted", "refuse again"): Reason(promises.NOT_TWICE_WRITTEN, impossible=True, owner="ReplicaSet"),
-    ("unsubmitted", "ask before a job is taken for lost"): Reason(
-        promises.TRUE_STATUS, disturbance="lacks the job", running=True
-    ),
+    ("unsubmitted", "ask before a job is taken for lost"): Reason(promises.TRUE_STATUS, disturbance="lacks the job"),
     ("unsubmitted", "never run twice"): Reason(promises.NEVER_TWICE, disturbance="purges", running=True),
     ("unsubmitted", "wait for the predecessor"): Reason(promises.ONE_JOB, "Always", running=True, reuse=True),
     ("unsubmitted", "wait for what may run on"): Reason(promises.ONE_JOB, "Always", "purges", running=True),

@@ -15,7 +15,7 @@ from translators.allocation_to_status.outcomes import Outcome, Stage, outcome, o
 from translators.allocation_to_status.patch import status_patch
 from translators.allocation_to_status.reasons import FailureKind
 from translators.allocation_to_status.situation import runs_up
-from translators.allocation_to_status.status import failed_status, final_status, pod_status, status_of
+from translators.allocation_to_status.status import failed_status, final_status, pod_status, status_of, stranded_status
 from translators.allocation_to_status.termination_messages import UnreadMessage, unread_messages
 
 __all__ = [
@@ -39,5 +39,6 @@ __all__ = [
     "runs_up",
     "status_of",
     "status_patch",
+    "stranded_status",
     "unread_messages",
 ]

@@ -1,5 +1,6 @@
 """The status that the API should hold for a Pod."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from translators.allocation_to_status import addresses, conditions
@@ -58,6 +59,26 @@ def failed_status(pod: Pod, finding: Finding, now: datetime) -> PodStatus:
         ephemeral_container_statuses=held.ephemeral_container_statuses,
         observed_generation=_observed_generation(pod),
         qos_class=held.qos_class,
+    )
+
+
+def stranded_status(pod: Pod, client: str, now: datetime) -> PodStatus:
+    """Say what is known of a Pod whose job and whose client are both unknown to Nomad: that it may run on there."""
+    held = pod.status
+    if held.phase in TERMINAL_PHASES:
+        return held
+    message = f"Nomad knows neither the job of this Pod nor its client {client} any more; it may go on running there"
+    kept = [
+        conditions.Statement(each.type, each.status, each.reason, each.message)
+        for each in held.conditions
+        if each.type in conditions.OWN - {"ContainersReady", "Ready"}
+    ]
+    lost = [conditions.Statement(name, "False", conditions.NODE_LOST, message) for name in ("ContainersReady", "Ready")]
+    return replace(
+        held,
+        conditions=conditions.merge(pod, [*kept, *lost], now.replace(microsecond=0)),
+        container_statuses=tuple(replace(each, ready=False) for each in held.container_statuses),
+        observed_generation=_observed_generation(pod),
     )
 
 

@@ -39,6 +39,7 @@ class JobStore:
         self._heard: dict[PodUid, int] = {}
         self._read_at: dict[PodUid, float] = {}
         self._confirmed: set[PodUid] = set()
+        self._last_clients: dict[PodUid, tuple[str, str]] = {}
 
     def __iter__(self) -> Iterator[JobFacts]:
         return iter(self._jobs.values())
@@ -90,6 +91,14 @@ class JobStore:
         return [
             uid for uid, known in self._allocations.items() if any(each.node_id in clients for each in known.values())
         ]
+
+    def last_client(self, uid: PodUid) -> tuple[str, str] | None:
+        """The client that may run on what a job was that is gone, by id and name; None where that is not known."""
+        return self._last_clients.get(uid)
+
+    def forget_client(self, uid: PodUid) -> None:
+        """Nobody will ask for the last client of this Pod any more."""
+        self._last_clients.pop(uid, None)
 
     def is_confirmed(self, uid: PodUid) -> bool:
         """Whether Nomad was asked for this very job since a list lacked it, or told us of our own write."""
@@ -211,7 +220,10 @@ class JobStore:
         self._changed(uid)
 
     def forget(self, uid: PodUid) -> None:
-        """Drop a job that is gone, with all that belonged to it."""
+        """Drop a job that is gone, with all that belonged to it but where it may run on."""
+        lasting = [allocation for allocation in self.allocations(uid) if not allocation.is_terminal]
+        if lasting:
+            self._last_clients[uid] = lasting[-1].node_id, lasting[-1].node_name or lasting[-1].node_id
         for table in (self._jobs, self._allocations, self._evaluations, self._folds, self._heard, self._read_at):
             table.pop(uid, None)
         self._confirmed.discard(uid)

@@ -41,9 +41,9 @@ class Memory:
     """What we did and met with a Pod since we started; losing it costs repeats, never harm.
 
     `attempts` counts placements that came to nothing, `evicted` says that the Pod's deletion was asked for,
-    `missing_at` is when the job of a Pod that ran was found to be gone, `killed` names tasks that were sent
-    SIGKILL, `positions` holds by task the containerID, with its log position, of the run that began last, and
-    `reread_at` is the index of the evaluation for which the job was read anew. `told` counts by allocation and task
+    `missing_at` is when the job of a Pod that ran was found to be gone, `stranded` that its client was too,
+    `killed` names tasks that were sent SIGKILL, `positions` holds by task the containerID, with its log position, of
+    the run that began last, and `reread_at` is the index of the evaluation for which the job was read anew. `told` counts by allocation and task
     the failed starts that Events were recorded for. `submitted_to` is the Nomad namespace of a registration that
     was sent, `permitted_in` that of a permit, whatever came of it. `missed_permit` is when the tasks of an agent
     that was restarted began to wait for one, by its clock, and `permitted_again` when they were given it.
@@ -61,6 +61,7 @@ class Memory:
     deleted: bool = False
     evicted: bool = False
     missing_at: datetime | None = None
+    stranded: bool = False
     killed: frozenset[tuple[AllocationId, str]] = frozenset()
     positions: Mapping[str, str] = field(default_factory=dict)
     reread_at: int = 0
@@ -99,8 +100,9 @@ class Observation:
     name that may still run. `absent` says that the API was asked and knows no such Pod. `permit` is the Nomad
     namespace of its permit, empty while it has none. `material` is what is known of the objects that the Pod names,
     `health` what probes say of its containers. An allocation that is lost while its client may come back is `unknown`
-    here: what it was told to run may run. `confirmed` says that Nomad was asked for this very job, so that what is
-    missing here is missing there, and not from a list alone.
+    here: what it was told to run may run. `stranded_at` names the client that ran the job of a Pod, where
+    neither the job nor that client is known to Nomad any more: nobody ends there what runs. `confirmed` says that Nomad
+    was asked for this very job, so that what is missing here is missing there, and not from a list alone.
     """
 
     uid: PodUid
@@ -113,6 +115,7 @@ class Observation:
     evaluation: Evaluation | None = None
     predecessor: JobId | None = None
     host_ip: str = ""
+    stranded_at: str = ""
     permit: str = ""
     material: Material = NOTHING
     health: Mapping[str, Health] = field(default_factory=dict)

@@ -22,8 +22,9 @@ from vnode.view.pods import PodStore
 
 _Name = tuple[str, str]
 _NO_MEMORY = Memory()
-_LOST = "lost"
-_TOLD = frozenset({"ready", GONE})
+_LOST, _READY = "lost", "ready"
+_RUNNING = "Running"
+_TOLD = frozenset({_READY, GONE})
 
 
 class View:
@@ -84,6 +85,7 @@ class View:
             evaluation=self.jobs.evaluation(uid),
             predecessor=self._predecessor(pod),
             host_ip=self.clients.address(allocations[-1].node_id) if allocations else "",
+            stranded_at=self._stranded_at(pod) if pod is not None and job is None else "",
             permit=self.jobs.permit(uid),
             material=self._material(pod) if pod is not None else NOTHING,
             health=self.health.of(uid),
@@ -121,6 +123,7 @@ class View:
     def forget(self, uid: PodUid) -> None:
         """Drop what is left of a Pod that is gone on both sides."""
         self.jobs.forget(uid)
+        self.jobs.forget_client(uid)
         self.pods.forget(uid)
         self.health.forget(uid)
         self._memories.pop(uid, None)
@@ -187,9 +190,28 @@ class View:
             for each in found
         )
 
+    def _stranded_at(self, pod: Pod) -> str:
+        """The client that runs a Pod on whose job is gone, while Nomad does not know it as ready.
+
+        Servers that lost their data know no client; one ends what it runs as soon as it is known again and told
+        nothing of it. After a start of ours only the address is known, which is that of the client's machine.
+        """
+        address = pod.status.host_ip
+        if not address or not self.clients.synced:
+            return ""
+        client = self.jobs.last_client(pod.uid)
+        if client is not None:
+            identity, name = client
+            return "" if self.clients.status(identity) == _READY else name
+        known = any(each.status == _READY and self.clients.address(each.id) == address for each in self.clients)
+        return "" if known else address
+
     def _clients_turned(self, clients: Collection[str]) -> None:
         for uid in self.jobs.on_clients(clients):
             self._changed(uid)
+        for pod in list(self.pods):
+            if pod.status.phase == _RUNNING and self.jobs.get(pod.uid) is None:
+                self._changed(pod.uid)
 
 
 def _controller(pod: Pod | None) -> str:

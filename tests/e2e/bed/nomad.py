@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import ssl
 import uuid
 from collections import Counter
@@ -181,6 +182,17 @@ class Nomad:
         """Put everything back to a snapshot, as after a disaster: the indexes of what it holds are of the past."""
         self._http.put("/v1/operator/snapshot", content=snapshot).raise_for_status()
         self.wait_leader()
+
+    def lose_data(self) -> None:
+        """Kill the server, take its data away, start it, and do what its administrator did at first.
+
+        Tokens are new, but for the management token; clients that run on are refused with what the lost keyring signed.
+        """
+        self.server.kill()
+        shutil.rmtree(self.home / "server" / "data")
+        self.start_server()
+        self.wait_leader()
+        self.set_up()
 
     def wait_leader(self) -> None:
         """Wait until the server leads itself."""

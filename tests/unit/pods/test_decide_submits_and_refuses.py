@@ -33,8 +33,13 @@ def test_a_pod_waits_for_its_predecessor_and_says_so_once() -> None:
     assert decide(again, circumstances(), NOW).actions == ()
 
 
-def test_a_pod_that_runs_once_is_not_run_twice_when_its_job_is_gone() -> None:
-    decision = decide(observation(pod(policy="Never", status=RUNNING), confirmed=True), circumstances(), NOW)
+def test_a_pod_that_runs_once_is_failed_when_its_job_is_gone_and_the_run_must_have_ended() -> None:
+    gone = observation(pod(policy="Never", status=RUNNING, grace=20), confirmed=True)
+    found = decide(gone, circumstances(), NOW)
+    assert [type(action) for action in found.actions] == [Note, Remember]
+    assert found.wake_at == NOW + timedelta(seconds=20)
+    known = replace(gone, memory=Memory(missing_at=NOW))
+    decision = decide(known, circumstances(), NOW + timedelta(seconds=20))
     action, note = decision.actions
     assert isinstance(action, PatchStatus)
     assert isinstance(note, Note)
@@ -60,7 +65,7 @@ def test_other_pods_whose_job_is_gone_are_registered_anew_when_the_first_run_mus
     assert (waiting.actions, waiting.wake_at) == ((), NOW + timedelta(seconds=20))
     again = decide(known, circumstances(), NOW + timedelta(seconds=20))
     assert [type(action) for action in again.actions] == [Remember, Register, Remember]
-    assert again.actions[2] == Remember({"missing_at": None})
+    assert again.actions[2] == Remember({"missing_at": None, "stranded": False})
 
 
 @pytest.mark.parametrize("owner", ["", "Job"])

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.view.objects import Notified, allocation, evaluation, pod, stub, view
-from translators.records.pods import PodUid
+from translators.records.allocations import Client
+from translators.records.pods import PodStatus, PodUid
+from vnode.view.view import View
 
 U1 = PodUid("u1")
 
@@ -197,3 +201,45 @@ def test_what_is_told_while_a_list_is_on_its_way_is_newer_than_the_list() -> Non
     seen.jobs.apply_allocation(allocation("u1", "a", status="complete", index=9), read_at=1.0)
     seen.jobs.replace("default", [stub("u1")], [allocation("u1", "a", status="running", index=6)], since=since)
     assert seen.observation(U1).allocations[0].client_status == "complete"
+
+
+def test_a_client_that_is_forgotten_with_a_job_may_run_it_on() -> None:
+    notified = Notified()
+    seen = _with_a_client(notified)
+    seen.jobs.apply_job(stub("u1"))
+    seen.jobs.apply_allocation(allocation("u1", "a"))
+    seen.clients.replace([])
+    seen.jobs.replace("default", [], [], since=seen.jobs.mark())
+    assert seen.observation(U1).stranded_at == "n1"
+    notified.take()
+    seen.clients.replace([_client("n2", "10.0.0.2")])
+    assert seen.observation(U1).stranded_at == "n1"
+    seen.clients.apply(replace(_client("n1"), modify_index=3))
+    assert notified.take() == {"u1"}
+    assert seen.observation(U1).stranded_at == ""
+
+
+def test_after_a_start_of_ours_a_client_is_known_by_the_address_of_its_pods() -> None:
+    seen = _with_a_client(Notified())
+    assert seen.observation(U1).stranded_at == ""
+    seen.clients.replace([_client("n2", "10.0.0.2")])
+    assert seen.observation(U1).stranded_at == "10.0.0.1"
+
+
+def test_a_job_that_is_gone_while_its_client_is_known_strands_nobody() -> None:
+    seen = _with_a_client(Notified())
+    seen.jobs.apply_job(stub("u1"))
+    seen.jobs.apply_allocation(allocation("u1", "a"))
+    seen.jobs.replace("default", [], [], since=seen.jobs.mark())
+    assert seen.observation(U1).stranded_at == ""
+
+
+def _with_a_client(notified: Notified) -> View:
+    seen = view(notified)
+    seen.clients.replace([_client("n1")])
+    seen.pods.apply(replace(pod("u1"), status=PodStatus(phase="Running", host_ip="10.0.0.1")))
+    return seen
+
+
+def _client(identity: str, address: str = "10.0.0.1") -> Client:
+    return Client(id=identity, status="ready", attributes={"unique.network.ip-address": address})

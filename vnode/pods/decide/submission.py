@@ -52,7 +52,8 @@ def _may_have_run(look: Look) -> bool:
 
 
 def _wait_for_what_may_run_on(look: Look) -> Decision | None:
-    return wait_for_what_may_run_on(look, "it is registered anew")
+    once = look.pod.spec.restart_policy == "Never"
+    return wait_for_what_may_run_on(look, "it is called Failed" if once else "it is registered anew")
 
 
 def _wait_for_predecessor(look: Look) -> Decision | None:
@@ -77,7 +78,7 @@ def _register(look: Look) -> Decision:
     except Waiting as waiting:
         return _await_data(look, waiting.hindrance)
     warnings = _warnings(look.observation, translation.warnings)
-    found = () if look.observation.memory.missing_at is None else (Remember({"missing_at": None}),)
+    found = () if look.observation.memory.missing_at is None else (Remember({"missing_at": None, "stranded": False}),)
     submitted = submit(look.observation, look.pod, translation)
     return Decision("not submitted yet", (*warnings, *submitted, *found))
 
@@ -100,12 +101,12 @@ def _warnings(observation: Observation, findings: tuple[Finding, ...]) -> tuple[
 
 
 RULES = (
+    Rule("ask before a job is taken for lost", _ask_before_it_is_lost),
+    Rule("wait for what may run on", _wait_for_what_may_run_on),
     Rule("fail at its deadline", end_at_its_deadline),
     Rule("refuse again", _refuse_again),
-    Rule("ask before a job is taken for lost", _ask_before_it_is_lost),
     Rule("never run twice", _never_again),
     Rule("wait for the predecessor", _wait_for_predecessor),
-    Rule("wait for what may run on", _wait_for_what_may_run_on),
     Rule("wait for a client", _wait_for_clients),
     Rule("register", _register),
 )
