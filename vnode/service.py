@@ -39,6 +39,7 @@ from vnode.kube.tokens import TokenRequester
 from vnode.kube.volumes import Volumes
 from vnode.metrics import Metrics
 from vnode.node.description import Description
+from vnode.node.events import NodeEvents
 from vnode.node.heartbeat import NodeKeeper
 from vnode.node.virtual_node import virtual_node
 from vnode.nomad.client import NomadClient
@@ -151,6 +152,7 @@ class Service:
             clock=time.monotonic,
             random=random.random,
         )
+        self.keeper.came_back = NodeEvents(self.recorder, settings.node_name).came_back
         self.following: Following | None = None
         self._grants: NomadGrants | None = None
         #: MHz of one CPU: the setting, or the slowest client's as long as there was one.

@@ -74,6 +74,8 @@ class NodeKeeper:
         self._due = asyncio.Event()
         self._beat_due = asyncio.Event()
         self._present = asyncio.Event()
+        #: Told the UID of a Node that took the place of one which somebody deleted.
+        self.came_back: Callable[[str], None] = lambda _: None
         #: What hinders the `status` and the `lease` now; empty when all is well.
         self.problems: dict[str, PeerError] = {}
 
@@ -159,9 +161,12 @@ class NodeKeeper:
         wanted = self._wanted(None, desired, labels)
         body = encode(node_body(wanted, desired))
         answer = await self._connection.request("POST", _NODES, body=body, within=_WITHIN_SECONDS)
-        self._written(decode_as("Node", observe, answer), labels)
+        deleted, made = self._settled_uid, decode_as("Node", observe, answer)
+        self._written(made, labels)
         self._reported(desired)
         _log.info("the Node is registered", node=self._node.name)
+        if deleted:
+            self.came_back(made.uid)
 
     async def _patch_node(self, observed: ObservedNode, desired: NodeStatus, labels: Mapping[str, str]) -> ObservedNode:
         body = node_patch(observed, self._wanted(observed, desired, labels))

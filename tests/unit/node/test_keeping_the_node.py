@@ -154,15 +154,27 @@ async def test_a_failure_is_told() -> None:
 
 
 async def test_a_deleted_node_is_posted_again_and_its_late_events_are_ignored() -> None:
-    connection = ScriptedConnection([node("n2", 9)])
+    connection, told = ScriptedConnection([node("n2", 9)]), list[str]()
     keeping = keeper(connection)
+    keeping.came_back = told.append
     keeping.replace([observe(node())])
+    await keeping.publish()
     keeping.remove(observe(node(version=8)))
     await keeping.publish()
     keeping.remove(observe(node(version=8)))
     await keeping.publish()
     assert connection.lines == [POST]
     assert await keeping.registered() == "n2"
+    assert told == ["n2"]
+
+
+async def test_a_node_that_was_never_there_has_not_come_back() -> None:
+    connection, told = ScriptedConnection([node()]), list[str]()
+    keeping = keeper(connection)
+    keeping.came_back = told.append
+    keeping.replace([])
+    await keeping.publish()
+    assert (connection.lines, told) == ([POST], [])
 
 
 async def test_an_event_older_than_our_own_write_causes_no_second_write() -> None:

@@ -1,0 +1,24 @@
+import asyncio
+
+from tests.unit.kube.scripted import ScriptedConnection
+from vnode.kube.events import EventRecorder
+from vnode.node.events import NodeEvents
+
+
+async def test_a_node_that_came_back_says_what_removes_it_for_good() -> None:
+    connection = ScriptedConnection([{}])
+    recorder = EventRecorder(
+        connection, now=connection.clock.now, clock=connection.clock.monotonic, ids=lambda: "1", sleep=asyncio.sleep
+    )
+    NodeEvents(recorder, "nomad").came_back("n2")
+    async with asyncio.TaskGroup() as group:
+        sending = group.create_task(recorder.run())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        sending.cancel()
+    [call] = connection.calls
+    assert call.line == "POST /api/v1/namespaces/default/events"
+    about = call.body["involvedObject"]
+    assert (about["kind"], about["name"], about["uid"]) == ("Node", "nomad", "n2")
+    assert (call.body["reason"], call.body["type"]) == ("NodeRegisteredAgain", "Warning")
+    assert "stop vnode first" in call.body["message"]
