@@ -26,7 +26,7 @@ _FOLLOWING = time.monotonic, random.random, asyncio.sleep
 def pods(kubernetes: Watches, node: str, store: PodStore) -> Reflector[Pod]:
     """The Pods of a Node."""
     chosen = {"fieldSelector": f"spec.nodeName={node}"}
-    return Reflector(kubernetes, "/api/v1/pods", chosen, store.decode, store, *_FOLLOWING)
+    return Reflector(kubernetes, "/api/v1/pods", chosen, store.decode_watched, store, *_FOLLOWING)
 
 
 def services(kubernetes: Watches, store: ServiceStore) -> Reflector[Service]:

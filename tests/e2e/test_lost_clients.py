@@ -282,6 +282,7 @@ def test_what_somebody_does_to_a_job_by_hand(bed: Bed, namespace: Namespace, ran
         within=LATER,
     )
     namespace.wait_ready("overwritten")
+    namespace.wait_event("overwritten", "StatusOverwritten", "'kubectl-patch'")
     assert [_runs(ran, name) for name in ("once", "purged")] == [1, 2]
 
 

@@ -77,6 +77,11 @@ def test_it_comes_back_when_it_is_deleted_and_its_pods_stay(bed: Bed, edge: Vnod
     assert namespace.pod("stays")["metadata"]["uid"] == running["metadata"]["uid"]
     assert len(namespace.allocations(running)) == 1
 
+    def told() -> bool:
+        return "NodeRegisteredAgain" in bed.kubectl("describe", "node", _NODE).stdout
+
+    wait_until("an Event that explains it", told, within=SOON)
+
 
 def test_a_restart_of_vnode_does_not_make_it_flap(bed: Bed, edge: VnodeProcess) -> None:
     before = _transitions(_node(bed))

@@ -12,6 +12,7 @@ from translators.allocation_to_status.events import EventNote, pod_events
 from translators.allocation_to_status.facts import Facts
 from translators.allocation_to_status.judgement import Judgement, judge
 from translators.allocation_to_status.outcomes import Outcome, Stage, outcome, outcome_of
+from translators.allocation_to_status.overwriting import overwriter
 from translators.allocation_to_status.patch import status_patch
 from translators.allocation_to_status.reasons import FailureKind
 from translators.allocation_to_status.situation import runs_up
@@ -34,6 +35,7 @@ __all__ = [
     "judge",
     "outcome",
     "outcome_of",
+    "overwriter",
     "pod_events",
     "pod_status",
     "runs_up",

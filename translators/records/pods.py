@@ -373,13 +373,14 @@ class Pod:
 
     `unsupported` holds the paths of the spec fields that `translators.support` does not find honoured
     (`spec.containers[web].livenessProbe`); it is computed when the Pod is decoded, for the rest of the raw
-    spec is not kept.
+    spec is not kept. `overwritten_by` is the field manager that wrote over the status as it was known before.
     """
 
     metadata: ObjectMeta
     spec: PodSpec = field(default_factory=PodSpec)
     status: PodStatus = field(default_factory=PodStatus)
     unsupported: tuple[str, ...] = ()
+    overwritten_by: str = ""
 
     @property
     def uid(self) -> PodUid:

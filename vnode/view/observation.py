@@ -53,7 +53,8 @@ class Memory:
     have come. `turns` names the init containers that were let begin, `hindrance` is what a Pod was last said to wait
     for. `delivered` is the stamp of the data that is in Nomad, `missed_data` when a task began to wait for it
     nevertheless, by its client's clock, `recalled` that the tokens in it were looked up, `withdrawn` that it was
-    removed.
+    removed. `heals` counts how often in a row a status was written anew that somebody else had written over,
+    `healed_at` is when that was last.
     """
 
     refusal: Finding | None = None
@@ -82,6 +83,8 @@ class Memory:
     missed_data: int = 0
     recalled: bool = False
     withdrawn: bool = False
+    heals: int = 0
+    healed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

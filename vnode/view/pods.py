@@ -1,8 +1,10 @@
 """The Pods of our Node, as the Kubernetes API holds them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from translators.allocation_to_status import overwriter
 from translators.records.pods import Pod, PodUid
 from translators.support import decode_newer, decode_pod
 from vnode.view.observation import Removal
@@ -60,6 +62,15 @@ class PodStore:
         metadata = raw.get("metadata")
         known = self._pods.get(metadata.get("uid", "")) if isinstance(metadata, dict) else None
         return decode_pod(raw) if known is None else decode_newer(raw, known)
+
+    def decode_watched(self, raw: Mapping[str, Any]) -> Pod:
+        """As `decode`, for what others may have written: it says who wrote over a status of ours."""
+        pod = self.decode(raw)
+        known = self._pods.get(pod.uid)
+        if known is None or pod is known:
+            return pod
+        by = overwriter(raw, pod, known)
+        return pod if by == pod.overwritten_by else replace(pod, overwritten_by=by)
 
     def replace(self, pods: Iterable[Pod]) -> None:
         """Take over a complete list; what it does not hold is looked at, and not believed to have left the API."""

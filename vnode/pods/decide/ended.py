@@ -4,6 +4,7 @@ A job that ended stays, for its logs are in it.
 """
 
 from vnode.pods.actions import Decision, Purge, Stop
+from vnode.pods.decide import overwritten
 from vnode.pods.decide.data import withdrawal
 from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.permits import forbid
@@ -27,7 +28,8 @@ def _stop_what_runs_on(look: Look) -> Decision | None:
     observation, job = look.observation, look.observation.job
     if job is None or job.stopped or observation.is_over:
         return None
-    return Decision("the Pod has ended but its job has not", (Stop(job.namespace, job.id),))
+    told = (overwritten.note(look, "it has ended by that, and is stopped"),) if look.pod.overwritten_by else ()
+    return Decision("the Pod has ended but its job has not", (Stop(job.namespace, job.id), *told))
 
 
 RULES = (

@@ -32,6 +32,7 @@ from vnode.pods.actions import (
     Reread,
     Stop,
 )
+from vnode.pods.decide import overwritten
 from vnode.pods.decide.circumstances import Circumstances, retry_delay
 from vnode.pods.decide.data import missing_tokens, submit, told, withdrawal
 from vnode.pods.decide.deadline import end_at_its_deadline
@@ -227,6 +228,11 @@ def _publish(look: Look) -> Decision:
     settles_at = _settles_at(pod, desired, look.circumstances)
     if settles_at is not None and settles_at > look.now:
         return Decision("waits a moment for the placement", wake_at=settles_at)
+    if (due := overwritten.left_until(look)) is not None:
+        return Decision("somebody else writes its status too", wake_at=due)
+    if pod.overwritten_by:
+        # What is new in it is new to its other writer only.
+        return Decision(why, (PatchStatus(body), *overwritten.told(look), *measures))
     events = tuple(Note(event) for event in pod_events(pod, desired))
     changed = change_of_the_job(pod.status, desired, observation.allocations)
     return Decision(why, (PatchStatus(body), *events, *(() if changed is None else (Note(changed),)), *measures))
