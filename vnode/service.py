@@ -24,6 +24,7 @@ from translators.provisioning import Home
 from translators.records.pods import PodUid
 from translators.references import references
 from vnode import __version__, reflectors
+from vnode.calendar import Calendar
 from vnode.cluster import Cluster
 from vnode.collected import Collected
 from vnode.connections import policy_writer
@@ -117,6 +118,7 @@ class Service:
             references=lambda pod: references(pod, settings.default_driver),
         )
         self.view.objects.services = self.services.of
+        self.calendar = Calendar(_now, partial(time.clock_gettime, time.CLOCK_BOOTTIME), self.view.shift)
         self.runs = RunWatch(self.view)
         self.neighbours = NeighbourStore(self._capacity_changed)
         self.link = Link(self._link_changed, time.monotonic)
@@ -317,7 +319,7 @@ class Service:
             ),
             circumstances=self._circumstances,
             metrics=self.metrics,
-            now=_now,
+            now=self.calendar.now,
             clock=time.monotonic,
         )
 

@@ -1,8 +1,8 @@
 """What a decision about one Pod rests on: a frozen picture of both sides at one moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from translators.errors import Finding
 from translators.health import Health
@@ -53,8 +53,8 @@ class Memory:
     have come. `turns` names the init containers that were let begin, `hindrance` is what a Pod was last said to wait
     for. `delivered` is the stamp of the data that is in Nomad, `missed_data` when a task began to wait for it
     nevertheless, by its client's clock, `recalled` that the tokens in it were looked up, `withdrawn` that it was
-    removed. `heals` counts how often in a row a status was written anew that somebody else had written over,
-    `healed_at` is when that was last.
+    removed. `ended_at` is when an allocation was seen to have come to nothing. `heals` counts how often in a row a
+    status was written anew that somebody else had written over, `healed_at` is when that was last.
     """
 
     refusal: Finding | None = None
@@ -83,8 +83,20 @@ class Memory:
     missed_data: int = 0
     recalled: bool = False
     withdrawn: bool = False
+    ended_at: datetime | None = None
     heals: int = 0
     healed_at: datetime | None = None
+
+    def shifted(self, step: timedelta) -> "Memory":
+        """The same, by a clock that was set by so much."""
+        return replace(
+            self,
+            missing_at=_shifted(self.missing_at, step),
+            permitted_again=_shifted(self.permitted_again, step),
+            ending={run: _shifted(ends, step) for run, ends in self.ending.items()},
+            ended_at=_shifted(self.ended_at, step),
+            healed_at=_shifted(self.healed_at, step),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +106,18 @@ class OwnerHistory:
     failures: int = 0
     last: datetime | None = None
 
+    def shifted(self, step: timedelta) -> "OwnerHistory":
+        """The same, by a clock that was set by so much."""
+        return replace(self, last=_shifted(self.last, step))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One Pod, or its absence, with everything that belongs to it.
 
     `allocations` are those of its job, oldest first. `predecessor` is the job of an earlier Pod of the same
-    name that may still run. `absent` says that the API was asked and knows no such Pod. `permit` is the Nomad
+    name that may still run. `leaving_for` is for how many seconds the Pod is being deleted, where we saw that begin: no
+    clock of another machine tells. `absent` says that the API was asked and knows no such Pod. `permit` is the Nomad
     namespace of its permit, empty while it has none. `material` is what is known of the objects that the Pod names,
     `health` what probes say of its containers. An allocation that is lost while its client may come back is `unknown`
     here: what it was told to run may run. `stranded_at` names the client that ran the job of a Pod, where
@@ -111,6 +128,7 @@ class Observation:
     uid: PodUid
     pod: Pod | None = None
     removal: Removal | None = None
+    leaving_for: float | None = None
     absent: bool = False
     job: JobFacts | None = None
     confirmed: bool = False
@@ -145,3 +163,7 @@ class Observation:
         if any(not allocation.is_terminal for allocation in self.allocations) or self.may_be_placed_again:
             return False
         return bool(self.allocations) or (self.job.stopped and self.job.resolved)
+
+
+def _shifted(moment: datetime | None, step: timedelta) -> datetime | None:
+    return None if moment is None else moment + step

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from translators.allocation_to_status import overwriter
@@ -23,6 +24,7 @@ class PodStore:
         self._pods: dict[PodUid, Pod] = {}
         self._newest: dict[tuple[str, str], PodUid] = {}
         self._removals: dict[PodUid, Removal] = {}
+        self._leaving: dict[PodUid, float] = {}
         #: Pods that the API was asked for and knows no more, while a slow watch may still tell of their lives.
         self._buried: set[PodUid] = set()
         self.synced = False
@@ -53,6 +55,11 @@ class PodStore:
         """How the Pod left the API, if we saw it leave."""
         return self._removals.get(uid)
 
+    def leaving_for(self, uid: PodUid) -> float | None:
+        """For how many seconds the Pod is being deleted as it is now, if we saw that begin."""
+        began = self._leaving.get(uid)
+        return None if began is None else self._clock() - began
+
     def take_read_at(self, uid: PodUid) -> float | None:
         """When the watch showed this Pod first, monotonic seconds; asking forgets it."""
         return self._read_at.pop(uid, None)
@@ -77,6 +84,11 @@ class PodStore:
         found = {pod.uid: pod for pod in pods}
         listed = {uid: pod for uid, pod in found.items() if uid not in self._buried}
         self._buried &= found.keys()
+        self._leaving = {
+            uid: began
+            for uid, began in self._leaving.items()
+            if uid in listed and _ends(listed[uid]) == _ends(self._pods[uid])
+        }
         gone = [uid for uid in self._pods if uid not in listed]
         changed = [uid for uid, pod in listed.items() if self._pods.get(uid) != pod]
         self._pods = listed
@@ -90,6 +102,7 @@ class PodStore:
         if pod.uid in self._buried:
             return
         known = self._pods.get(pod.uid)
+        self._note_leaving(known, pod)
         self._pods[pod.uid] = pod
         if known is None:
             self._newest[_name(pod)] = pod.uid
@@ -101,12 +114,14 @@ class PodStore:
         """Take over the answer to a write of ours, unless the watch already brought something newer."""
         known = self._pods.get(pod.uid)
         if known is not None and int(known.metadata.resource_version) <= int(pod.metadata.resource_version):
+            self._note_leaving(known, pod)
             self._pods[pod.uid] = pod
 
     def remove(self, pod: Pod) -> None:
         """Forget a Pod that left the API."""
         self._buried.discard(pod.uid)
         self._pods.pop(pod.uid, None)
+        self._leaving.pop(pod.uid, None)
         self._removals[pod.uid] = Removal(grace=pod.metadata.deletion_grace_period_seconds)
         if self._newest.get(_name(pod)) == pod.uid:
             del self._newest[_name(pod)]
@@ -124,6 +139,7 @@ class PodStore:
     def lose(self, uid: PodUid) -> None:
         """A write was told that there is no such Pod: look at what we know of it as if a list lacked it."""
         if (pod := self._pods.pop(uid, None)) is not None:
+            self._leaving.pop(uid, None)
             if self._newest.get(_name(pod)) == uid:
                 del self._newest[_name(pod)]
             self._changed(uid)
@@ -132,6 +148,14 @@ class PodStore:
         """Drop the memory of a removal once its job is gone too."""
         self._removals.pop(uid, None)
         self._read_at.pop(uid, None)
+
+    def _note_leaving(self, known: Pod | None, pod: Pod) -> None:
+        if known is not None and _ends(pod) is not None and _ends(known) != _ends(pod):
+            self._leaving[pod.uid] = self._clock()
+
+
+def _ends(pod: Pod) -> datetime | None:
+    return pod.metadata.deletion_timestamp
 
 
 def _name(pod: Pod) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Container
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from translators.identity import JobIdentity, job_id
@@ -78,6 +78,7 @@ class View:
             uid=uid,
             pod=pod,
             removal=None if pod is not None else self.pods.removal(uid),
+            leaving_for=self.pods.leaving_for(uid),
             absent=uid in self._absent,
             job=job,
             confirmed=self.jobs.is_confirmed(uid),
@@ -103,6 +104,11 @@ class View:
     def remember(self, uid: PodUid, **changes: Any) -> None:
         """Note something that we did or met with a Pod, see `Memory`."""
         self._memories[uid] = replace(self._memories.get(uid, Memory()), **changes)
+
+    def shift(self, step: timedelta) -> None:
+        """The clock was set by so much: what we remember by it was then, by the time that it shows now."""
+        self._memories = {uid: memory.shifted(step) for uid, memory in self._memories.items()}
+        self._owners = {owner: history.shifted(step) for owner, history in self._owners.items()}
 
     def confirm_absence(self, uid: PodUid) -> None:
         """Note that the API was asked and knows no such Pod."""

@@ -101,6 +101,17 @@ def test_a_shorter_grace_period_is_kept_by_a_kill_at_its_end() -> None:
     assert [action for action in after.actions if isinstance(action, Kill)] == [Kill("a1", "app")]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("ahead", [-3600, 0, 3600])
+def test_a_shorter_grace_that_we_saw_begin_is_counted_by_our_own_clock(ahead: float) -> None:
+    """Whatever the API server's clock shows."""
+    now = NOW + timedelta(seconds=ahead)
+    early = decide(deleting(5, leaving_for=4.5), circumstances(), now)
+    assert early.wake_at == now + timedelta(seconds=0.5)
+    assert not [action for action in early.actions if isinstance(action, Kill)]
+    late = decide(deleting(5, leaving_for=5.0), circumstances(), now)
+    assert [action for action in late.actions if isinstance(action, Kill)]
+
+
 def test_a_task_is_killed_once() -> None:
     killed = deleting(5, memory=Memory(killed=frozenset({("a1", "app")})))  # type: ignore[arg-type]
     decision = decide(killed, circumstances(), NOW + timedelta(seconds=9))

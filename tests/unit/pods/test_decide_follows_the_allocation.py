@@ -98,6 +98,15 @@ def test_a_placement_that_came_to_nothing_waits_before_it_is_tried_again() -> No
     assert not [a for a in decision.actions if isinstance(a, Register | Purge)]
 
 
+def test_one_that_came_to_nothing_by_a_clock_ahead_of_ours_does_not_wait_for_ours_to_come_there() -> None:
+    hour_ago = NOW - timedelta(hours=1)
+    first = decide(never_started(), circumstances(), hour_ago)
+    assert Remember({"ended_at": hour_ago}) in first.actions
+    known = replace(never_started(), memory=Memory(ended_at=hour_ago))
+    again = decide(known, circumstances(), hour_ago + timedelta(seconds=10))
+    assert any(isinstance(action, Register) for action in again.actions)
+
+
 def test_it_is_tried_again_by_a_new_job_and_the_wait_grows() -> None:
     due = decide(never_started(), circumstances(), NOW + timedelta(seconds=6))
     assert [type(action) for action in due.actions] == [Purge, Remember, Remember, Register]

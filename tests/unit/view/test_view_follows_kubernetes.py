@@ -1,6 +1,9 @@
 from tests.unit.view.objects import Notified, pod, stub, view
 from translators.records.pods import PodUid
 from vnode.view.observation import Removal
+from vnode.view.view import View
+
+U1 = PodUid("u1")
 
 
 def test_a_new_pod_is_looked_at() -> None:
@@ -152,3 +155,25 @@ def test_a_pod_that_is_gone_is_remembered_only_until_a_list_lacks_it() -> None:
     seen.pods.replace([])
     seen.pods.apply(pod("u1"))
     assert seen.observation(PodUid("u1")).pod is not None
+
+
+def test_since_when_a_pod_leaves_is_known_where_it_was_seen_to_begin() -> None:
+    now = [100.0]
+    seen = View(cluster="c1", node="nomad", changed=Notified(), capacity_changed=lambda: None, clock=lambda: now[0])
+    seen.pods.apply(pod("u1"))
+    assert seen.observation(U1).leaving_for is None
+    seen.pods.apply(pod("u1", version=2, deleted=True, grace=30))
+    now[0] += 7
+    seen.pods.apply(pod("u1", version=3, deleted=True, grace=30))
+    assert seen.observation(U1).leaving_for == 7
+    seen.pods.replace([pod("u1", version=4, deleted=True, grace=30)])
+    assert seen.observation(U1).leaving_for == 7
+    seen.pods.replace([])
+    assert seen.observation(U1).leaving_for is None
+
+
+def test_of_one_that_was_leaving_when_we_came_it_is_not_known() -> None:
+    seen = view()
+    seen.pods.apply(pod("u1", deleted=True, grace=30))
+    seen.pods.apply(pod("u1", version=2, deleted=True, grace=30))
+    assert seen.observation(U1).leaving_for is None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from translators.allocation_to_status import Facts, Judgement, Outcome, judge, outcome_of, status_of
@@ -42,6 +42,18 @@ class Look:
         if self.observation.job is None:
             raise AssertionError(f"a rule about a job was asked without one: {self.observation.uid}")
         return self.observation.job
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the grace period of a Pod is over that is being deleted.
+
+        Counted from when we saw the deletion, as a kubelet does, so that neither another machine's clock nor one that
+        is set shortens it. Of one that was being deleted when we came only the API tells.
+        """
+        metadata, leaving_for = self.pod.metadata, self.observation.leaving_for
+        if leaving_for is not None:
+            return self.now + timedelta(seconds=(metadata.deletion_grace_period_seconds or 0) - leaving_for)
+        return metadata.deletion_timestamp
 
     @property
     def outcome(self) -> Outcome:

@@ -191,11 +191,13 @@ def _try_again(look: Look) -> Decision | None:
     seen, observation = look.outcome, look.observation
     if seen.stage not in {Stage.NEVER_STARTED, Stage.DEAD}:
         return None
+    # By the clock of a Nomad server, which may be ahead of ours.
     ended_at = datetime.fromtimestamp(observation.allocations[-1].modify_time / 1e9, UTC)
-    due = ended_at + retry_delay(observation.memory.attempts)
+    seen_at = observation.memory.ended_at
+    due = min(ended_at, seen_at or look.now) + retry_delay(observation.memory.attempts)
     if look.now < due:
-        published = _publish(look)
-        return Decision(f"{seen.stage}, waits to be tried again", published.actions, due)
+        noted = () if seen_at is not None else (Remember({"ended_at": look.now}),)
+        return Decision(f"{seen.stage}, waits to be tried again", (*noted, *_publish(look).actions), due)
     try:
         translation = translate(look.pod, look.circumstances.job, look.circumstances.policy, observation.material)
     except Refused as refused:
@@ -204,7 +206,7 @@ def _try_again(look: Look) -> Decision | None:
         missing = () if waiting.hindrance.message else missing_tokens(observation)
         return Decision(f"{seen.stage}, waits for its data", (*missing, *told(observation, waiting.hindrance)))
     purge = Purge(look.job.namespace, look.job.id)
-    counted = Remember({"attempts": observation.memory.attempts + 1, "positions": {}})
+    counted = Remember({"attempts": observation.memory.attempts + 1, "positions": {}, "ended_at": None})
     anew = submit(observation, look.pod, translation)
     return Decision(f"{seen.stage}, is tried again", (*withdrawal(observation), purge, counted, *anew))
 

@@ -65,9 +65,8 @@ def _stop(look: Look) -> Decision | None:
     job = look.observation.job
     if job is None or job.stopped:
         return None
-    metadata = look.pod.metadata
-    if metadata.deletion_timestamp is not None and metadata.deletion_grace_period_seconds:
-        before = run_before_the_end(look, metadata.deletion_timestamp)
+    if look.ends is not None and look.pod.metadata.deletion_grace_period_seconds:
+        before = run_before_the_end(look, look.ends)
         if before is not None:
             return before
     killing = () if were_told(look) else tuple(Note(event) for event in killing_events(look.pod))
@@ -102,16 +101,17 @@ def _shorter_deadline(look: Look) -> datetime | None:
     """When a grace period ends that is shorter than the kill timeout which the tasks were started with.
 
     So is what hooks have left of one. The API server sets deletionTimestamp to the moment of the request plus the grace
-    period, without the fraction of its second: only a second later is the whole period over.
+    period, without the fraction of its second: where only that is known, the whole period is over a second later.
     """
-    pod = look.pod
-    grace, ends = pod.metadata.deletion_grace_period_seconds, pod.metadata.deletion_timestamp
+    grace, ends = look.pod.metadata.deletion_grace_period_seconds, look.ends
     if grace is None or ends is None:
         return None
-    if grace >= pod.spec.termination_grace_period_seconds and not were_told(look):
+    if grace >= look.pod.spec.termination_grace_period_seconds and not were_told(look):
         return None
-    late = AT_LEAST if are_late(look) else timedelta()
-    return ends + _TRUNCATED + late if grace else ends
+    if not grace:
+        return ends
+    truncated = _TRUNCATED if look.observation.leaving_for is None else timedelta()
+    return ends + truncated + (AT_LEAST if are_late(look) else timedelta())
 
 
 RULES = (
