@@ -7,8 +7,9 @@ from vnode.node.events import NodeEvents
 
 async def test_a_node_that_came_back_says_what_removes_it_for_good() -> None:
     connection = ScriptedConnection([{}])
+    clock = connection.clock
     recorder = EventRecorder(
-        connection, now=connection.clock.now, clock=connection.clock.monotonic, ids=lambda: "1", sleep=asyncio.sleep
+        connection, now=clock.now, clock=clock.monotonic, ids=lambda: "1", sleep=clock.sleep, lull=clock.sleep
     )
     NodeEvents(recorder, "nomad").came_back("n2")
     async with asyncio.TaskGroup() as group:
