@@ -44,12 +44,12 @@ def test_an_end_that_is_followed_by_another_run(scene: Namespace, policy: str, c
     found = scene.wait(
         name,
         "to wait for its next run",
-        lambda found: (
-            waiting(found).get("reason") == "CrashLoopBackOff" and container_status(found).get("restartCount", 0) > 0
-        ),
+        lambda found: waiting(found).get("reason") == "CrashLoopBackOff",
         within=LATER,
     )
     before = container_status(found)["restartCount"]
+    # The restart that it waits for is none yet: it is the number of the run that ended.
+    assert container_status(found)["containerID"].partition("@")[0].endswith(f"/main/{before}")
     assert phase(found) == "Running"
     assert (last_terminated(found)["exitCode"], last_terminated(found)["reason"]) == (code, _REASONS[code])
     said = waiting(found)["message"]

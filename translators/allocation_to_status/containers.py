@@ -21,6 +21,7 @@ from translators.allocation_to_status.situation import (
 from translators.allocation_to_status.task_history import TaskHistory
 from translators.allocation_to_status.timestamps import from_nanoseconds, go_duration
 from translators.hooks import HookOfRun, HookState
+from translators.records.allocations import TaskState
 from translators.records.hooks import HookKind
 from translators.records.pods import (
     Container,
@@ -226,7 +227,7 @@ def _waiting_again(
         state=ContainerState(waiting=waiting),
         last_state=_last_state(last),
         started=False,
-        restart_count=_restart_count(situation, container.name, held, last.container_id, waits=True),
+        restart_count=_restart_count(situation, container.name, held, last.container_id),
         container_id=last.container_id,
     )
 
@@ -279,7 +280,7 @@ def _not_started(
         state=_state_before_start(situation, container, held, history, waiting_message),
         last_state=_last_state(before),
         started=False,
-        restart_count=_restart_count(situation, container.name, held, identity, waits=before is not None),
+        restart_count=_restart_count(situation, container.name, held, identity),
         container_id=identity,
     )
 
@@ -337,28 +338,20 @@ def _first_reason(situation: Situation) -> str:
     return "PodInitializing" if situation.pod.spec.init_containers else "ContainerCreating"
 
 
-def _restart_count(
-    situation: Situation, task: str, held: ContainerStatus | None, identity: str, *, waits: bool = False
-) -> int:
-    """Count restarts over the chain of allocations; never less than the API holds.
+def _restart_count(situation: Situation, task: str, held: ContainerStatus | None, identity: str) -> int:
+    """Count the runs before the one named `identity`, over the chain of allocations; never less than the API holds.
 
-    The chain may be incomplete: Nomad forgets ended allocations after hours, and a purged job takes its own
-    along. So a run that ended, or another one that began, since the API was written counts at least one.
+    As by a kubelet, the restart that a container waits for is none yet. The chain may be incomplete: Nomad forgets
+    ended allocations after hours, and a purged job takes its own along. So another run than the API shows counts at
+    least one.
     """
     if held is None:
         return _counted(situation, task)
-    was_up = held.container_id != "" and (held.state.waiting is None or _waits_for_its_hook(held))
     if held.container_id and container_id.identity(identity) == container_id.identity(held.container_id):
-        # The same run still: starts that failed after its end are no restarts.
-        return held.restart_count + (was_up and waits)
-    return max(_counted(situation, task) - _failed_starts(situation, held), held.restart_count + was_up)
-
-
-def _waits_for_its_hook(held: ContainerStatus) -> bool:
-    """Whether the run that a waiting container shows has begun, and not ended."""
-    before = held.last_state.terminated
-    shown = container_id.identity(held.container_id)
-    return held.state.waiting is not None and (before is None or container_id.identity(before.container_id) != shown)
+        return held.restart_count
+    return max(
+        _counted(situation, task) - _failed_starts(situation, held), held.restart_count + bool(held.container_id)
+    )
 
 
 def _failed_starts(situation: Situation, held: ContainerStatus) -> int:
@@ -366,27 +359,29 @@ def _failed_starts(situation: Situation, held: ContainerStatus) -> int:
     shown = container_id.parse(held.container_id)
     if shown is None or len(situation.chain) != 1 or situation.current is None:
         return 0
-    # One that waits counts the restart that it waits for, and shows the run that ended.
-    reached = shown.run + (held.state.waiting is not None and not _waits_for_its_hook(held))
-    return max(0, reached - held.restart_count) if shown.allocation == situation.current.id else 0
+    return max(0, shown.run - held.restart_count) if shown.allocation == situation.current.id else 0
 
 
 def _counted(situation: Situation, task: str) -> int:
-    last = len(situation.chain) - 1
-    count = 0
-    for index, (allocation, histories) in enumerate(situation.chain):
+    """How often the task was started again, by what Nomad tells of the chain."""
+    started = 0
+    restarted = 0
+    for allocation, histories in situation.chain:
         history = histories.get(task)
         if history is None or not history.has_started:
             # What could not be fetched or started was not restarted either.
             continue
-        if index == last and history.is_up and not history.ended:
-            # It never ended: what Nomad counts are starts that failed.
-            continue
-        # A restart that is put off for ever is none: the run that ended is the last one.
-        settled = history.ended and (history.parked or not (history.is_up or history.is_pending))
-        count += history.run if settled else allocation.task_states[task].restarts
-        count += index < last
-    return count
+        started += 1
+        restarted += _restarted(allocation.task_states[task], history, is_last=allocation is situation.current)
+    return restarted + max(0, started - 1)
+
+
+def _restarted(state: TaskState, history: TaskHistory, *, is_last: bool) -> int:
+    """The restarts of a task within one allocation."""
+    if is_last and history.is_up and not history.ended:
+        # It never ended: what Nomad counts are starts that failed.
+        return 0
+    return state.restarts if history.is_up else runs.last_number(state, history)
 
 
 def _last_state(terminated: ContainerStateTerminated | None) -> ContainerState:

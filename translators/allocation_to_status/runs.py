@@ -84,6 +84,11 @@ def run_of_earlier_allocations(
     return vanished(held)
 
 
+def last_number(state: TaskState, history: TaskHistory) -> int:
+    """The number of the newest run of a task that is not up."""
+    return history.last.number if history.last is not None else _run_without_end(state)
+
+
 def vanished(status: ContainerStatus) -> ContainerStateTerminated:
     """The end of a run that nobody saw."""
     running = status.state.running

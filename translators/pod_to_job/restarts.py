@@ -3,6 +3,9 @@
 Verified on Nomad 1.11: a service task restarts on every exit, a batch task on failures; mode `delay` with an
 interval as long as the delay restarts for ever; a task that failed for good kills its siblings, so a container of
 a `Never` Pod that has siblings is parked instead: its one restart lies further away than any Pod lives.
+
+No policy has the templates of a task rendered anew before a restart: that would need Nomad's servers, and a client
+that does not reach them for five minutes kills the whole allocation for it.
 """
 
 from translators.errors import Finding, Refused

@@ -39,6 +39,37 @@ def test_a_second_run_remembers_the_first() -> None:
     assert (before.exit_code, before.finished_at, before.container_id) == (1, at(5), f"nomad://{ALLOCATION}/web/0")
 
 
+def test_a_restart_is_counted_when_it_comes_and_not_while_it_is_waited_for() -> None:
+    crashed = task("pending", started(2), terminated(5, 1), restarting(5), restarts=1)
+    unseen = pod_status(pod(), facts(allocation("pending", web=crashed)), NOW)
+    seen = after(pod(), facts(allocation(web=RUNNING)), facts(allocation("pending", web=crashed)))
+    again = after(seen, facts(allocation(web=AGAIN)))
+    assert [container(each).restart_count for each in (unseen, seen.status, again.status)] == [0, 0, 1]
+    assert (shown(seen.status), container(seen.status).container_id) == (
+        "CrashLoopBackOff",
+        f"nomad://{ALLOCATION}/web/0",
+    )
+
+
+def test_waits_that_were_not_seen_are_made_up_for() -> None:
+    seen = after(pod(), facts(allocation(web=AGAIN)))
+    crashed = task("pending", started(35), terminated(40, 1), restarting(40), restarts=4)
+    assert container(pod_status(seen, facts(allocation("pending", web=crashed)), NOW)).restart_count == 3
+
+
+def test_another_allocation_is_counted_when_it_has_started() -> None:
+    waits = pod_status(pod(), facts(MOVED, allocation_of({"web": PENDING}, "pending", id=SECOND_ALLOCATION)), NOW)
+    assert container(waits).restart_count == 2
+
+
+def test_starts_that_failed_after_an_end_are_no_restarts() -> None:
+    crashed = task("pending", started(2), terminated(5, 1), restarting(5), restarts=1)
+    seen = after(pod(), facts(allocation(web=RUNNING)), facts(allocation("pending", web=crashed)))
+    failure = event("Driver Failure", 16, driver_error="Failed to pull `web:1`: refused")
+    failing = task("pending", *crashed.events, failure, restarting(16), restarts=2)
+    assert container(pod_status(seen, facts(allocation("pending", web=failing)), NOW)).restart_count == 0
+
+
 def test_the_end_of_a_run_is_kept_when_nomad_has_forgotten_its_events() -> None:
     seen = after(pod(), facts(allocation(web=AGAIN)))
     forgotten = task("running", *(event("Signaling", 20) for _ in range(10)), restarts=1, started_at=15)
