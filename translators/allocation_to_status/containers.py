@@ -9,6 +9,7 @@ from translators import container_id
 from translators.allocation_to_status import runs
 from translators.allocation_to_status.facts import Facts
 from translators.allocation_to_status.reasons import FailureKind
+from translators.allocation_to_status.restart_count import restart_count
 from translators.allocation_to_status.runs import LOCATION_LOST
 from translators.allocation_to_status.situation import (
     TERMINAL_PHASES,
@@ -21,7 +22,6 @@ from translators.allocation_to_status.situation import (
 from translators.allocation_to_status.task_history import TaskHistory
 from translators.allocation_to_status.timestamps import from_nanoseconds, go_duration
 from translators.hooks import HookOfRun, HookState
-from translators.records.allocations import TaskState
 from translators.records.hooks import HookKind
 from translators.records.pods import (
     Container,
@@ -152,7 +152,7 @@ def _running(
         last_state=_last_state(runs.run_before(situation, held, container.name, history, identity)),
         ready=ready and not init and not situation.is_lost,
         started=started,
-        restart_count=_restart_count(situation, container.name, held, identity),
+        restart_count=restart_count(situation, container.name, held, identity),
         container_id=identity,
     )
 
@@ -185,7 +185,7 @@ def _starting(
         state=ContainerState(waiting=ContainerStateWaiting(reason=_first_reason(situation))),
         last_state=_last_state(runs.run_before(situation, held, container.name, history, identity)),
         started=False,
-        restart_count=_restart_count(situation, container.name, held, identity),
+        restart_count=restart_count(situation, container.name, held, identity),
         container_id=identity,
     )
 
@@ -227,7 +227,7 @@ def _waiting_again(
         state=ContainerState(waiting=waiting),
         last_state=_last_state(last),
         started=False,
-        restart_count=_restart_count(situation, container.name, held, last.container_id),
+        restart_count=restart_count(situation, container.name, held, last.container_id),
         container_id=last.container_id,
     )
 
@@ -251,7 +251,7 @@ def _terminated(
         last_state=_last_state(runs.run_before(situation, held, container.name, history, last.container_id)),
         ready=init and last.exit_code == 0,
         started=False,
-        restart_count=_restart_count(situation, container.name, held, last.container_id),
+        restart_count=restart_count(situation, container.name, held, last.container_id),
         container_id=last.container_id,
     )
 
@@ -280,7 +280,7 @@ def _not_started(
         state=_state_before_start(situation, container, held, history, waiting_message),
         last_state=_last_state(before),
         started=False,
-        restart_count=_restart_count(situation, container.name, held, identity),
+        restart_count=restart_count(situation, container.name, held, identity),
         container_id=identity,
     )
 
@@ -336,52 +336,6 @@ def _start_error(status: ContainerStatus) -> ContainerStateTerminated | None:
 
 def _first_reason(situation: Situation) -> str:
     return "PodInitializing" if situation.pod.spec.init_containers else "ContainerCreating"
-
-
-def _restart_count(situation: Situation, task: str, held: ContainerStatus | None, identity: str) -> int:
-    """Count the runs before the one named `identity`, over the chain of allocations; never less than the API holds.
-
-    As by a kubelet, the restart that a container waits for is none yet. The chain may be incomplete: Nomad forgets
-    ended allocations after hours, and a purged job takes its own along. So another run than the API shows counts at
-    least one.
-    """
-    if held is None:
-        return _counted(situation, task)
-    if held.container_id and container_id.identity(identity) == container_id.identity(held.container_id):
-        return held.restart_count
-    return max(
-        _counted(situation, task) - _failed_starts(situation, held), held.restart_count + bool(held.container_id)
-    )
-
-
-def _failed_starts(situation: Situation, held: ContainerStatus) -> int:
-    """How many of Nomad's restarts came before the first start, by the number of a run that the API shows."""
-    shown = container_id.parse(held.container_id)
-    if shown is None or len(situation.chain) != 1 or situation.current is None:
-        return 0
-    return max(0, shown.run - held.restart_count) if shown.allocation == situation.current.id else 0
-
-
-def _counted(situation: Situation, task: str) -> int:
-    """How often the task was started again, by what Nomad tells of the chain."""
-    started = 0
-    restarted = 0
-    for allocation, histories in situation.chain:
-        history = histories.get(task)
-        if history is None or not history.has_started:
-            # What could not be fetched or started was not restarted either.
-            continue
-        started += 1
-        restarted += _restarted(allocation.task_states[task], history, is_last=allocation is situation.current)
-    return restarted + max(0, started - 1)
-
-
-def _restarted(state: TaskState, history: TaskHistory, *, is_last: bool) -> int:
-    """The restarts of a task within one allocation."""
-    if is_last and history.is_up and not history.ended:
-        # It never ended: what Nomad counts are starts that failed.
-        return 0
-    return state.restarts if history.is_up else runs.last_number(state, history)
 
 
 def _last_state(terminated: ContainerStateTerminated | None) -> ContainerState:

@@ -75,7 +75,7 @@ def run_of_earlier_allocations(
         if not history.is_up or allocation.is_terminal:
             return _last_run_of(situation, held, allocation, task, history)
         return None
-    if held is None or not held.container_id or _names_current(situation, held.container_id):
+    if held is None or not held.container_id or is_current(situation, held.container_id):
         return None if held is None else held.last_state.terminated
     if held.state.terminated is not None:
         return held.state.terminated
@@ -87,6 +87,12 @@ def run_of_earlier_allocations(
 def last_number(state: TaskState, history: TaskHistory) -> int:
     """The number of the newest run of a task that is not up."""
     return history.last.number if history.last is not None else _run_without_end(state)
+
+
+def is_current(situation: Situation, identity: str) -> bool:
+    """Whether a run belongs to the allocation that counts."""
+    named = container_id.parse(identity)
+    return named is not None and situation.current is not None and named.allocation == situation.current.id
 
 
 def vanished(status: ContainerStatus) -> ContainerStateTerminated:
@@ -207,11 +213,6 @@ def _identity(situation: Situation, held: ContainerStatus | None, allocation: Al
 
 def _same(one: str, other: str) -> bool:
     return container_id.identity(one) == container_id.identity(other)
-
-
-def _names_current(situation: Situation, identity: str) -> bool:
-    named = container_id.parse(identity)
-    return named is not None and situation.current is not None and named.allocation == situation.current.id
 
 
 def _task_state(situation: Situation, task: str) -> TaskState | None:

@@ -67,7 +67,11 @@ def test_starts_that_failed_after_an_end_are_no_restarts() -> None:
     seen = after(pod(), facts(allocation(web=RUNNING)), facts(allocation("pending", web=crashed)))
     failure = event("Driver Failure", 16, driver_error="Failed to pull `web:1`: refused")
     failing = task("pending", *crashed.events, failure, restarting(16), restarts=2)
-    assert container(pod_status(seen, facts(allocation("pending", web=failing)), NOW)).restart_count == 0
+    waits = after(seen, facts(allocation("pending", web=failing)))
+    again = after(waits, facts(allocation(web=task("running", *failing.events, started(26), restarts=2))))
+    once_more = task("running", started(26), terminated(30, 1), restarting(30), started(40), restarts=3)
+    more = pod_status(again, facts(allocation(web=once_more)), NOW)
+    assert [container(each).restart_count for each in (waits.status, again.status, more)] == [0, 1, 2]
 
 
 def test_the_end_of_a_run_is_kept_when_nomad_has_forgotten_its_events() -> None:
