@@ -6,6 +6,9 @@ it needs; that of the group belongs to the permit of a Pod that runs once. How m
 templates of a job never change. What is larger lies deeper, in as many Variables as it takes, below a path that only a
 policy of the job's own lets its tasks read (nomad/acl, workload policies). A piece of an item is base64 by itself, so
 that whatever a user wrote is never template text; the names of items are made by us and need no quoting.
+
+Several Variables are written one after the other, and whoever writes may die between two. Each says of which data it is
+a part, and a template that finds parts of different ones renders nothing: its file stays as it was.
 """
 
 import json
@@ -24,7 +27,8 @@ _MOST_DEEP = 64
 _SPARE = 4
 
 #: An item that is always there, for a Variable cannot be empty, and a template waits for one that is not there. It
-#: holds a digest of the items' names as the templates of the job know them.
+#: holds a digest of the items' names as the templates of the job know them, and, in one of several Variables, a digest
+#: of all that they hold together.
 _PRESENT = "vnode"
 _DIGEST = 16
 _GROUP = "pod"
@@ -32,6 +36,9 @@ _GROUP = "pod"
 _OWN = "@"
 _DEEP = "data"
 _FOUR = 4
+#: What every task may read and nobody writes, unless all jobs of a site share a Variable: naming it is how a template
+#: waits. Below a task's own paths it would be refused, and a task whose template is refused for minutes is killed.
+_NOWHERE = "nomad/jobs"
 
 
 def item_name(kind: str, *parts: str) -> str:
@@ -79,9 +86,17 @@ def policy(namespace: str, job: str) -> str:
 
 
 def template(job: str, task: str, count: int, item: str) -> str:
-    """The text of a template that gives the bytes of an item; it waits until all of the Variables are there."""
+    """The text of a template that gives the bytes of an item; it waits until all Variables are there, and fit."""
     piece = f'{{{{ (index . "{item}").Value | base64Decode }}}}'
-    return "".join(f'{{{{ with nomadVar "{path}" }}}}{piece}{{{{ end }}}}' for path in paths(job, (task,), count))
+    first, *others = paths(job, (task,), count)
+    if not others:
+        return f'{{{{ with nomadVar "{first}" }}}}{piece}{{{{ end }}}}'
+    whole = f'(index . "{_PRESENT}").Value'
+    noted = f'{{{{ with nomadVar "{first}" }}}}{{{{ $whole = {whole} }}}}{piece}{{{{ end }}}}'
+    compared = f"{{{{ if ne {whole} $whole }}}}{{{{ $torn = $whole }}}}{{{{ end }}}}"
+    more = "".join(f'{{{{ with nomadVar "{path}" }}}}{compared}{piece}{{{{ end }}}}' for path in others)
+    waits = f'{{{{ if $torn }}}}{{{{ with nomadVar "{_NOWHERE}" }}}}{{{{ end }}}}{{{{ end }}}}'
+    return f'{{{{ $whole := "" }}}}{{{{ $torn := "" }}}}{noted}{more}{waits}'
 
 
 def count(items: Mapping[str, bytes], most: int = THREE, *, deep: bool = False) -> int:
@@ -103,14 +118,17 @@ def count(items: Mapping[str, bytes], most: int = THREE, *, deep: bool = False) 
 
 def names(items: Iterable[str]) -> str:
     """A digest of the names of items that templates read."""
-    return sha256(chr(0).join(sorted(each for each in items if not each.startswith(_OWN))).encode()).hexdigest()[
-        :_DIGEST
-    ]
+    return sha256(chr(0).join(_shared(items)).encode()).hexdigest()[:_DIGEST]
 
 
 def known_names(variable: Mapping[str, str]) -> str:
     """The digest of the names that the templates of the job know, in one of its Variables."""
-    return variable.get(_PRESENT, "")
+    return variable.get(_PRESENT, "")[:_DIGEST]
+
+
+def fit(variables: Iterable[Mapping[str, str]]) -> bool:
+    """Whether Variables are parts of the same data: nobody died between two of them."""
+    return len({variable.get(_PRESENT, "") for variable in variables}) <= 1
 
 
 def pack(
@@ -151,10 +169,11 @@ def _fits(items: Mapping[str, bytes], number: int) -> bool:
 
 def _split(items: Mapping[str, bytes], number: int, known: str) -> list[dict[str, str]]:
     """Fill one Variable after the other, an item going on in the next where it does not fit."""
-    parts: list[dict[str, str]] = [{_PRESENT: known} for _ in range(number)]
-    room = [CAPACITY - len(_PRESENT) - _DIGEST] * number
+    present = known if number == ONE else known + _content(items)
+    parts: list[dict[str, str]] = [{_PRESENT: present} for _ in range(number)]
+    room = [CAPACITY - len(_PRESENT) - len(present)] * number
     at = 0
-    for name in sorted(each for each in items if not each.startswith(_OWN)):
+    for name in _shared(items):
         # An empty item is left out: what is not there reads as empty, and Nomad garbles its errors over empty values.
         text = b64encode(items[name]).decode()
         while text:
@@ -168,3 +187,14 @@ def _split(items: Mapping[str, bytes], number: int, known: str) -> list[dict[str
             if text:
                 at += 1
     return parts
+
+
+def _shared(items: Iterable[str]) -> list[str]:
+    return sorted(each for each in items if not each.startswith(_OWN))
+
+
+def _content(items: Mapping[str, bytes]) -> str:
+    found = sha256()
+    for name in _shared(items):
+        found.update(f"{name}\n{sha256(items[name]).hexdigest()}\n".encode())
+    return found.hexdigest()[:_DIGEST]

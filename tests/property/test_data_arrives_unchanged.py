@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translators.interpolation import Reference, environment_file, expression, is_template_name
-from translators.variables import CAPACITY, THREE, count, is_deep, pack, paths, policy, template, unpack
+from translators.variables import CAPACITY, ONE, THREE, count, fit, is_deep, pack, paths, policy, template, unpack
 
 JOB = "vk-6f1d0c5e-9a55-4a8e-8a5c-2f4a1f5a0001"
 TASKS = ("web", "side")
@@ -19,14 +19,25 @@ ITEMS = st.dictionaries(
     max_size=4,
 )
 TEXTS = st.text(max_size=30) | st.text(alphabet="\"\\\n\r\t#'={}$ \u2028\x01\x7f", max_size=30)
+_WHOLE = '(index . "vnode").Value'
+_NOTED = f"{{{{ $whole = {_WHOLE} }}}}"
+_COMPARED = f"{{{{ if ne {_WHOLE} $whole }}}}{{{{ $torn = $whole }}}}{{{{ end }}}}"
 _PART = re.compile(
-    r'\{\{ with nomadVar "([^"]+)" \}\}\{\{ \(index \. "([^"]+)"\)\.Value \| base64Decode \}\}\{\{ end \}\}'
+    rf'\{{\{{ with nomadVar "([^"]+)" \}}\}}({re.escape(_NOTED)}|{re.escape(_COMPARED)}|)'
+    r'\{\{ \(index \. "([^"]+)"\)\.Value \| base64Decode \}\}\{\{ end \}\}'
 )
+_AROUND = '{{ $whole := "" }}{{ $torn := "" }}', '{{ if $torn }}{{ with nomadVar "nomad/jobs" }}{{ end }}{{ end }}'
 
 
-def rendered(text: str, variables: dict[str, dict[str, str]]) -> bytes:
-    assert _PART.sub("", text) == ""
-    return b"".join(b64decode(variables[path].get(item, "")) for path, item in _PART.findall(text))
+def rendered(text: str, variables: dict[str, dict[str, str]]) -> bytes | None:
+    """What a template gives; None where it waits for a Variable that is not there."""
+    parts = _PART.findall(text)
+    several = len(parts) > 1
+    assert _PART.sub("", text) == ("".join(_AROUND) if several else "")
+    assert [mark for _, mark, _ in parts] == ([_NOTED, *[_COMPARED] * (len(parts) - 1)] if several else [""])
+    if several and len({variables[path]["vnode"] for path, _, _ in parts}) > 1:
+        return None
+    return b"".join(b64decode(variables[path].get(item, "")) for path, _, item in parts)
 
 
 @given(items=ITEMS, deep=st.booleans())
@@ -48,8 +59,27 @@ def test_every_task_reads_every_item_as_it_was(items: dict[str, bytes], *, deep:
     assert unpack(first) == {name: content for name, content in items.items() if content}
 
 
+@given(items=ITEMS, changed=ITEMS, written=st.integers(0, THREE), deep=st.booleans())
+def test_what_was_written_in_part_is_not_shown(
+    items: dict[str, bytes], changed: dict[str, bytes], written: int, *, deep: bool
+) -> None:
+    try:
+        number = max(count(items, deep=deep), count(changed, deep=deep))
+    except ValueError:
+        return
+    before, after = (pack(each, JOB, TASKS[:1], number) for each in (items, changed))
+    done = min(written, number)
+    held = {**before, **dict(list(after.items())[:done])}
+    assert fit(held.values()) == (done in {0, number} or items == changed or number == ONE)
+    for name in items.keys() | changed.keys():
+        shown = rendered(template(JOB, TASKS[0], number, name), held)
+        assert shown in (None, items.get(name, b""), changed.get(name, b""))
+        if done in {0, number}:
+            assert shown == (changed if done else items).get(name, b"")
+
+
 def test_three_variables_hold_144_kib() -> None:
-    assert count({"x-1": bytes(144 * 1024 - 60)}) == THREE
+    assert count({"x-1": bytes(144 * 1024 - 100)}) == THREE
     with pytest.raises(ValueError, match="147456 bytes do not fit"):
         count({"x-1": bytes(144 * 1024)})
 

@@ -76,8 +76,10 @@ class Courier:
         return known == variables.names(items)
 
     async def read(self, layout: Layout) -> dict[str, bytes]:
-        """The items that are there."""
-        return self._unpacked(layout, await self._read(layout))
+        """The items that are there; none where a write was broken off between two Variables."""
+        held = await self._read(layout)
+        parts = [each.items for each in held.values() if each is not None]
+        return self._unpacked(layout, held) if len(parts) == len(held) and variables.fit(parts) else {}
 
     async def remove(self, layout: Layout) -> None:
         """Remove all that lies there."""

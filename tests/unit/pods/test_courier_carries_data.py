@@ -72,6 +72,19 @@ async def test_much_lies_in_several_variables_and_all_of_them_are_removed(nomad:
     assert nomad.held == {}
 
 
+async def test_what_was_written_in_part_is_not_read_and_the_next_write_completes_it(nomad: Variables) -> None:
+    before, after = ({"a": bytes(60_000), "b": text} for text in (b"1", b"2"))
+    await Courier(nomad).write(THREE, before, fresh=True)
+    torn = {path: held for path, held in nomad.held.items() if path != PATH}
+    await Courier(nomad).write(THREE, after, fresh=False)
+    nomad.held.update(torn)
+    assert await Courier(nomad).read(THREE) == {}
+    del nomad.held[f"{PATH}/pod"]
+    assert await Courier(nomad).read(THREE) == {}
+    assert await Courier(nomad).write(THREE, after, fresh=False)
+    assert await Courier(nomad).read(THREE) == after
+
+
 async def test_what_is_for_one_task_lies_at_its_own_path_as_it_is(script: Script, nomad: Variables) -> None:
     courier, login = Courier(nomad), {"username": '"u"', "password": '"p"'}
     items = {"a": b"1", own_item("app"): json.dumps(login).encode()}
