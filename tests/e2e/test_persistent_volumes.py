@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.bed import csi
 from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.manifests import Manifest, claiming, container, pod, stateful_set, volume_claim
@@ -115,3 +116,26 @@ def test_a_claim_that_cannot_be_served_says_why_and_its_pod_starts_when_it_can(b
         bed.kubectl("delete", "pv", "--ignore-not-found", *(each["metadata"]["name"] for each in (foreign, mine)))
     # It is not ours: nobody removes it but whoever made it.
     bed.nomad.api(f"/v1/volume/host/{_host_volumes(bed)[name]['ID']}/delete", "DELETE")
+
+
+def test_a_csi_volume_keeps_what_pods_wrote(bed: Bed, namespace: Namespace) -> None:
+    name = f"{namespace.name}-disk"
+    source = {"driver": "csi-volume.nomad.hashinetes.io", "volumeHandle": name}
+    made = _persistent_volume(namespace, "disk", csi=source)
+    with csi.plugin(bed, bed.nomad.clients["default-0"]) as plugin, plugin.volume(name) as directory:
+        try:
+            bed.control_plane.api(_VOLUMES, "POST", made)
+            namespace.apply(volume_claim("disk", storageClassName="", volumeName=made["metadata"]["name"]))
+            for writer, driver in (("first", "docker"), ("second", "exec")):
+                script = f"echo {writer} >> /data/log; cat /data/log; sleep 2"
+                namespace.create(
+                    pod(writer, _mounting(script), driver=driver, restart="Never", volumes=[claiming("disk")])
+                )
+                namespace.wait_phase(writer, "Succeeded", "Failed", within=LATER)
+            _said(namespace, "first", "first\n")
+            _said(namespace, "second", "first\nsecond\n")
+            assert (directory / "log").read_text() == "first\nsecond\n"
+        finally:
+            namespace.empty()
+            namespace.kubectl("delete", "pvc", "--all")
+            bed.kubectl("delete", "pv", made["metadata"]["name"], "--ignore-not-found")

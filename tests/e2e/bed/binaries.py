@@ -1,10 +1,10 @@
 """Finds, or builds once, the servers of the bed.
 
-Every server is a Go tool dependency pinned in ``<module>/go.mod`` beside this file. A binary is taken, in this order,
-from
+Every server is a Go tool dependency pinned in ``<module>/go.mod`` beside this file; the CSI plugin is our own. A binary
+is taken, in this order, from
 
 1. the folder named by KUBEBUILDER_ASSETS, in whatever version: somebody chose it;
-2. the cache, under a key made of go.mod, go.sum, Go's version and the build flags;
+2. the cache, under a key made of go.mod, go.sum, our own source, Go's version and the build flags;
 3. PATH, if it is of the pinned version (a release of Nomad has no mock_driver, which only load tests need);
 4. `go build`, into the cache.
 """
@@ -99,6 +99,7 @@ TOOLS = (
         "sigs.k8s.io/metrics-server/cmd/metrics-server",
         "sigs.k8s.io/metrics-server",
     ),
+    Tool("csi", "csi", ".", "google.golang.org/grpc"),
     _vault(_VAULT, _VAULT),
     *(_vault(package, pin) for package, pin in _VAULT_PLUGINS),
 )
@@ -151,7 +152,8 @@ def build(tool: Tool) -> Path:
 
 def _cached(tool: Tool) -> Path:
     module = _HERE / tool.module
-    key = hashlib.sha256((module / "go.mod").read_bytes() + (module / "go.sum").read_bytes())
+    sources = (module / "go.mod", module / "go.sum", *sorted(module.glob("*.go")))
+    key = hashlib.sha256(b"".join(file.read_bytes() for file in sources))
     key.update(repr((_go_version(), tool.flags, tool.cgo)).encode())
     return cache_directory() / "bin" / f"{tool.module}-{key.hexdigest()[:12]}" / tool.name
 

@@ -39,6 +39,7 @@ class Client:
         self.pool = pool
         self.index = index
         self.home = cluster.home / name
+        self.state = cluster.home.parent / "state" / str(index)
         self.address = cluster.slot.client_address(index)
         self.child = cluster.agent(name, self.home)
         self._cluster = cluster
@@ -263,6 +264,7 @@ class Nomad:
         self._added[pool] += 1
         client = Client(self, name, pool, index)
         place = ClientPlace(
+            client.state,
             network.add_client(self.slot, index),
             network.client_bridge(self.slot, index),
             self.slot.client_subnet(index),

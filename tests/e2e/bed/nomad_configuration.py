@@ -49,6 +49,8 @@ class VaultAccess:
 class ClientPlace:
     """Where a client lives: what a machine would bring along."""
 
+    #: What it remembers. In the folder of a machine the sockets of CSI plugins below it would have too long a path.
+    state: Path
     device: str
     bridge: str
     bridge_subnet: str
@@ -103,6 +105,7 @@ def client(
         **({} if place.vault is None else {"vault": _vault(place.vault)}),
         "client": {
             "enabled": True,
+            "state_dir": str(place.state),
             "node_pool": pool,
             "servers": [f"{LOOPBACK}:{shared.server_rpc}"],
             "network_interface": place.device,

@@ -29,7 +29,8 @@ def sweep(directory: Path, slot: Slot) -> None:
     network.remove_all(slot)
     _remove_dead_sockets()
     containers = directory.glob("*/containerd")
-    for data in (directory / "docker", *(directory / "nomad").glob("*/data"), directory / "etcd", *containers):
+    machines = (directory / "state", *(directory / "nomad").glob("*/data"))
+    for data in (directory / "docker", *machines, directory / "etcd", *containers):
         shutil.rmtree(data, ignore_errors=True)
 
 
