@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tests.bench import bursts, rate, report, sample, standing, streams
+from tests.bench import bursts, data, rate, report, sample, standing, streams
 from tests.bench.errors import MeasurementError, sentences
 from tests.bench.results import Results
 from tests.bench.site import Plan, Site, open_site
@@ -23,7 +23,7 @@ from tests.bench.workload import JobTemplate
 from tests.e2e.bed.bed import PROFILES, REPOSITORY, Bed, Profile
 from tests.e2e.bed.errors import BedError
 
-_LETTERS = "abcdefg"
+_LETTERS = "abcdefgh"
 _BURSTS, _STANDING = frozenset("ab"), frozenset("def")
 _MOST_WITH_LOGS = 200
 T = TypeVar("T")
@@ -45,6 +45,7 @@ def _letters(_: click.Context, __: click.Parameter, value: str) -> frozenset[str
 @click.option("--rate-seconds", default=30.0, show_default=True, help="How long (c) creates Pods.")
 @click.option("--idle-seconds", default=60.0, show_default=True, help="How long (d) watches.")
 @click.option("--sample", default=100, show_default=True, type=click.IntRange(1, 1000), help="Pods of the warm-up.")
+@click.option("--shared", default=500, show_default=True, type=click.IntRange(1, 1000), help="Pods of (h).")
 @click.option("--within", default=600.0, show_default=True, help="Longest wait for the last of all Pods, seconds.")
 @click.option("--profile", type=click.Choice(PROFILES), default="plain", show_default=True, help="Of the bed.")
 @click.option(
@@ -92,16 +93,13 @@ async def _measure(bed: Bed, plan: Plan, say: Callable[[str], None]) -> Results:
                 f"the jobs collect logs (LogConfig.Disabled is not set), a process of 10 MB each: not with {plan.pods}"
             )
             return results
-        if plan.only & _BURSTS:
-            await attempt("warm-up of Nomad alone", bursts.directly(site, taken.template, plan.sample))
-            for number in range(plan.repeat):
-                title = f"(a, b) {plan.pods} at once, round {number + 1} of {plan.repeat}"
-                if round_ := await attempt(title, bursts.compare(site, taken.template, number)):
-                    results.rounds.append(round_)
+        await _measure_bursts(results, site, taken.template)
         if "c" in plan.only:
             await _measure_rates(results, site, taken.template)
         if plan.only & _STANDING:
             results.standing = await attempt(f"(d, e, f) {plan.pods} standing Pods", standing.measure(site))
+        if "h" in plan.only:
+            results.shared = await attempt(f"(h) {plan.shared} Pods share a ConfigMap", data.shared(site))
     return results
 
 
@@ -113,6 +111,18 @@ async def _measure_rates(results: Results, site: Site, template: JobTemplate) ->
     if (even := results.even_rate) is not None:
         title = f"(c) {even:.1f} a second, which are for this machine what {plan.rate:g} are for that of the bars"
         results.even = await _attempt(results, site, title, rate.measure(site, template, even))
+
+
+async def _measure_bursts(results: Results, site: Site, template: JobTemplate) -> None:
+    plan, attempt = site.plan, partial(_attempt, results, site)
+    if plan.only & _BURSTS:
+        await attempt("warm-up of Nomad alone", bursts.directly(site, template, plan.sample))
+        for number in range(plan.repeat):
+            title = f"(a, b) {plan.pods} at once, round {number + 1} of {plan.repeat}"
+            if round_ := await attempt(title, bursts.compare(site, template, number)):
+                results.rounds.append(round_)
+    if "b" in plan.only:
+        results.tokens = await attempt(f"(b) {plan.sample} Pods with the default token", data.tokens(site))
 
 
 async def _attempt(results: Results, site: Site, title: str, part: Coroutine[Any, Any, T]) -> T | None:

@@ -16,6 +16,8 @@ from tests.bench.sightings import Sightings
 from tests.e2e.bed.bed import Bed
 
 _PODS = "/api/v1/namespaces/default/pods"
+_CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+_APPLY = "application/apply-patch+yaml"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,18 @@ class Kubernetes:
         """Write a phase into a Pod's status, as a foreign hand would."""
         body = json.dumps({"status": {"phase": phase}}).encode()
         await transport.request(self._http, "PATCH", f"{_PODS}/{name}/status", body, "application/merge-patch+json")
+
+    async def write_config_map(self, name: str, text: str) -> None:
+        """Make a ConfigMap with one key, or give it another value."""
+        metadata = {"name": name}
+        body = json.dumps(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"key": text}}
+        ).encode()
+        await transport.request(self._http, "PATCH", f"{_CONFIG_MAPS}/{name}?fieldManager=bench", body, _APPLY)
+
+    async def delete_config_map(self, name: str) -> None:
+        """Remove a ConfigMap."""
+        await transport.request(self._http, "DELETE", f"{_CONFIG_MAPS}/{name}")
 
     async def names(self) -> list[str]:
         """The names of all Pods."""

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.bench.bursts import Round
+from tests.bench.data import Shared, Tokens
 from tests.bench.rate import Latency, Rate
-from tests.bench.requests import Requests, reads
+from tests.bench.requests import Requests, foreground, reads
 from tests.bench.sample import Sample
 from tests.bench.site import Plan
 from tests.bench.standing import Standing
@@ -60,6 +61,8 @@ class Results:
     even: Rate | None = None
     standing: Standing | None = None
     streams: Streams | None = None
+    tokens: Tokens | None = None
+    shared: Shared | None = None
     failures: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
@@ -96,6 +99,7 @@ class Results:
             "e": self._memory,
             "f": self._restart,
             "g": self._streams,
+            "h": self._shared,
         }
         return [figure for letter, part in parts.items() if letter in self.plan.only for figure in part()]
 
@@ -146,6 +150,10 @@ class Results:
         yield Figure(section=b, name="reads of Nomad per Pod", unit="", value=nomad_reads, bar=0)
         yield Figure(section=b, name="Nomad writes per Pod", unit="", value=writes, bar=1)
         yield Figure(section=b, name="Nomad writes per Pod ended", unit="", value=ending)
+        asked = self.tokens.asked_per_pod if self.tokens else None
+        more = self.tokens.nomad_writes_per_pod - writes if self.tokens and writes is not None else None
+        yield Figure(section=b, name="TokenRequests per Pod with the default token", unit="", value=asked, bar=1)
+        yield Figure(section=b, name="Nomad writes more per Pod with it", unit="", value=more, bar=1)
         yield Figure(section=b, name="CPU of vnode per Pod started", unit="ms", value=cpu, bar=4)
         slowness = self._slowness()
         there = cpu / slowness if cpu is not None and slowness else None
@@ -227,6 +235,18 @@ class Results:
         yield from _beside("stdout of exec", streams.stdout if streams else None)
         yield from _beside("logs", streams.logs if streams else None)
         yield from _beside("port-forward", streams.forward if streams else None)
+
+    def _shared(self) -> Iterator[Figure]:
+        found, pods, h = self.shared, self.plan.shared, "h"
+        reads, watches = (found.reads, found.watches) if found else (None, None)
+        looked = foreground(found.kubernetes_for_change).total() if found else None
+        writes = found.writes_per_change if found else None
+        seconds = found.seconds if found else None
+        yield Figure(section=h, name=f"{pods} Pods share a ConfigMap: reads of it", unit="", value=reads, bar=1)
+        yield Figure(section=h, name="watches of it", unit="", value=watches, bar=1)
+        yield Figure(section=h, name="requests to Kubernetes for a change", unit="", value=looked, bar=0)
+        yield Figure(section=h, name="Nomad writes per Pod for a change", unit="", value=writes, bar=1)
+        yield Figure(section=h, name="a change → the last of them written", unit="s", value=seconds, bar=15)
 
     def _restart(self) -> Iterator[Figure]:
         restart = self.standing.restart if self.standing else None

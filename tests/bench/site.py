@@ -39,6 +39,7 @@ class Plan:
     rate_seconds: float
     idle_seconds: float
     sample: int
+    shared: int
     within: float
 
 
@@ -86,7 +87,8 @@ class Site:
     @asynccontextmanager
     async def vnode(self, nomad_address: str | None = None) -> AsyncIterator["Vnode"]:
         """A vnode of its own, which talks to Nomad at another address if one is given; its death ends the block."""
-        context = self.bed.vnode(f"--max-pods={self.plan.pods}", node_name=NODE)
+        most = max(self.plan.pods, self.plan.sample, self.plan.shared)
+        context = self.bed.vnode(f"--max-pods={most}", node_name=NODE)
         real = self.bed.nomad.address
         # A flag would add an address to the real one, which comes first.
         self.bed.nomad.address = nomad_address or real

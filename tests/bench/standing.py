@@ -11,8 +11,8 @@ from tests.bench.kubernetes import PodSightings
 from tests.bench.metrics import Metrics
 from tests.bench.recorder import Recorder, record
 from tests.bench.requests import Requests
-from tests.bench.settled import settled
-from tests.bench.site import QUIET_SECONDS, REST_SECONDS, Site, Vnode
+from tests.bench.settled import at_rest
+from tests.bench.site import Site, Vnode
 from tests.bench.workload import manifest, pod_names
 
 ROUNDS, WAITING = "vnode_rounds_total", "vnode_queue_length"
@@ -77,12 +77,12 @@ async def measure(site: Site) -> Standing:
     """Fill the Node, restart vnode, let it idle."""
     names = pod_names("standing", site.plan.pods)
     async with record(site.bed) as recorder, site.vnode(recorder.address) as vnode, site.kubernetes.watch() as seen:
-        await _at_rest(site, recorder)
+        await at_rest(site, recorder)
         empty = process.resident_bytes(vnode.pid)
         creates = {name: partial(site.kubernetes.create, manifest(name)) for name in names}
         await send_all(creates, site.plan.concurrency)
         await seen.running.wait(names, site.plan.within)
-        await _at_rest(site, recorder)
+        await at_rest(site, recorder)
         full, peak = process.resident_bytes(vnode.pid), process.peak_resident_bytes(vnode.pid)
         site.say(f"  {len(names)} Pods Running, {full / 1e6:.0f} MB resident")
         restart = await _restart(site, recorder, vnode) if "f" in site.plan.only else None
@@ -102,7 +102,7 @@ async def _restart(site: Site, recorder: Recorder, vnode: Vnode) -> Restart:
         looking = tasks.create_task(_looked(Metrics(session), site.plan.pods, began))
         await vnode.start()
         ready = time.monotonic() - began
-    await _at_rest(site, recorder)
+    await at_rest(site, recorder)
     return Restart(looking.result(), ready, None, site.audit.since(position), recorder.requests - before)
 
 
@@ -138,13 +138,3 @@ async def _heal(site: Site, restart: Restart, names: list[str]) -> Restart:
 async def _delete(site: Site, names: list[str], seen: PodSightings) -> None:
     await send_all({name: partial(site.kubernetes.delete, name) for name in names}, site.plan.concurrency)
     await seen.gone.wait(names, site.plan.within)
-
-
-async def _at_rest(site: Site, recorder: Recorder) -> None:
-    began = site.audit.position()
-    await settled(
-        "vnode's requests",
-        lambda: requests.foreground(site.audit.since(began)) + requests.foreground(recorder.requests),
-        quiet=QUIET_SECONDS,
-        within=REST_SECONDS,
-    )

@@ -15,22 +15,29 @@ def pod_names(series: str, count: int) -> list[str]:
     return [f"{series}-{number:05}" for number in range(count)]
 
 
-def manifest(name: str) -> bytes:
-    """A Pod bound straight to the Node: the scheduler's time is not ours."""
+def manifest(name: str, *, token: bool = False, config_map: str = "") -> bytes:
+    """A Pod bound straight to the Node: the scheduler's time is not ours.
+
+    With `token` Kubernetes mounts the default one into it; a `config_map` is mounted as a directory.
+    """
     annotations = {
         "nomad.hashinetes.io/driver": "mock_driver",
         "nomad.hashinetes.io/task-config": json.dumps({"run_for": "6h"}),
     }
     resources = {"requests": {"cpu": "1m", "memory": "10Mi"}, "limits": {"memory": "10Mi"}}
+    volume = {"name": "data", "configMap": {"name": config_map}}
+    mount = {"name": "data", "mountPath": "/data"}
+    container = {"name": "main", "image": "registry.example/mock:1", "resources": resources}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "labels": {"app": "bench"}, "annotations": annotations},
         "spec": {
             "nodeName": NODE,
-            "automountServiceAccountToken": False,
+            "automountServiceAccountToken": token,
             "tolerations": [{"key": "virtual-kubelet.io/provider", "operator": "Exists"}],
-            "containers": [{"name": "main", "image": "registry.example/mock:1", "resources": resources}],
+            "containers": [{**container, **({"volumeMounts": [mount]} if config_map else {})}],
+            **({"volumes": [volume]} if config_map else {}),
         },
     }
     return json.dumps(pod).encode()
