@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -79,9 +79,15 @@ class ForkedVnode:
 
     def shoot(self) -> None:
         """SIGKILL, from any thread, also to one that has just ended."""
-        if self._pid:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Let it stand still, if it lives."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on, if it lives, whether it stands still or not."""
+        self._signal(signal.SIGCONT)
 
     def wait_end(self, within: float) -> bool:
         """Whether it ended within some seconds."""
@@ -108,6 +114,12 @@ class ForkedVnode:
             self._connection.close()
         self._connection, self._pid = None, 0
 
+    def _signal(self, number: signal.Signals) -> None:
+        # Another thread may forget the process meanwhile, and 0 is everybody.
+        if pid := self._pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def _wait(self) -> None:
         if self._connection is not None:
             self._connection.recv(1)
@@ -122,7 +134,9 @@ class ForkedVnode:
 
 
 @contextmanager
-def forked(bed: Bed, between: Between, node: str, *extra: str) -> Iterator[ForkedVnode]:
+def forked(
+    bed: Bed, between: Between, node: str, *extra: str, environment: Mapping[str, str] | None = None
+) -> Iterator[ForkedVnode]:
     """A Node whose vnode is not started yet; at the end it is stopped, and the Node is deleted."""
     arguments = [
         *(each for each in bed.vnode_arguments(node, bed.free_port()) if not each.startswith("--nomad-address=")),
@@ -141,7 +155,7 @@ def forked(bed: Bed, between: Between, node: str, *extra: str) -> Iterator[Forke
         path,
         "run",
         *arguments,
-        environment={"PYTHONPATH": str(REPOSITORY), **bed.vnode_environment()},
+        environment={"PYTHONPATH": str(REPOSITORY), **bed.vnode_environment(), **(environment or {})},
     )
     nursery.start()
     wait_until("the nursery", path.exists, within=_START_SECONDS, of=[nursery])

@@ -5,6 +5,7 @@ The seed decides the faults (see `tests.faults.plan`) and what is done to which 
     scripts/soak --seeds 1-500 --pods 200
 """
 
+import math
 import random
 import sys
 import tempfile
@@ -21,8 +22,10 @@ from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.errors import BedError
 from tests.e2e.namespace import Namespace
 from tests.faults.between import Between, between
+from tests.faults.clock import ShiftedClock
 from tests.faults.director import Director
 from tests.faults.forked import ForkedVnode, forked
+from tests.faults.machine import Blow, Kill, ServerDies, SetClock, Stall, blows
 from tests.faults.plan import calm, seeded
 from tests.faults.stage import Stage
 from tests.faults.workload import Life, lives
@@ -30,7 +33,6 @@ from tests.faults.workload import Life, lives
 _STEP_SECONDS = 0.5
 SETTLE_SECONDS = 240.0
 _DELETED_PER_STEP = 0.06
-_KILLED_PER_STEP = 0.04
 #: Connections that a server takes; vnode's own budget is 24 requests and some streams.
 _CAPS = (1000, 1000, 40, 16)
 _DEFECT = "a defect of vnode"
@@ -43,6 +45,7 @@ class Trial:
     bed: Bed
     between: Between
     vnode: ForkedVnode
+    clock: ShiftedClock
     foreign: "Foreign"
 
     def must_run(self) -> None:
@@ -96,8 +99,11 @@ def _job(name: str, meta: dict[str, str]) -> dict[str, object]:
 def trial(bed: Bed, node: str = "soak") -> Iterator[Trial]:
     """Everything that seeds share; vnode is not running yet."""
     foreign = Foreign(bed, node)
-    with between(bed, Director()) as faults, forked(bed, faults, node) as vnode:
-        yield Trial(bed, faults, vnode, foreign)
+    folder = bed.directory / f"clock-{node}"
+    folder.mkdir()
+    clock = ShiftedClock(folder)
+    with between(bed, Director()) as faults, forked(bed, faults, node, environment=clock.environment) as vnode:
+        yield Trial(bed, faults, vnode, clock, foreign)
     foreign.remove()
 
 
@@ -111,8 +117,8 @@ def soak(at: Trial, namespace: Namespace, seed: int, *, pods: int, seconds: floa
     if not at.vnode.running:
         at.vnode.start()
     try:
-        kills = _live(at.vnode, stage, dice, lives(dice, pods), seconds)
-        faults = Counter(type(fault).__name__ for _, _, fault in director.given)
+        met = _live(at, stage, seed, lives(dice, pods), seconds)
+        faults = met + Counter(type(fault).__name__ for _, _, fault in director.given)
         director.begin(calm)
         stage.settle(SETTLE_SECONDS, at.must_run)
         settled = time.monotonic() - began - seconds
@@ -122,8 +128,8 @@ def soak(at: Trial, namespace: Namespace, seed: int, *, pods: int, seconds: floa
     finally:
         director.begin(calm)
     judge(at, read)
-    met = ", ".join(f"{count} {name}" for name, count in faults.most_common())
-    return f"seed {seed}: {stage.created} Pods, {kills} kills, settled after {settled:.0f} s; faults: {met}"
+    told = ", ".join(f"{count} {name}" for name, count in faults.most_common())
+    return f"seed {seed}: {stage.created} Pods, settled after {settled:.0f} s; faults: {told}"
 
 
 def judge(at: Trial, read: int) -> None:
@@ -135,23 +141,63 @@ def judge(at: Trial, read: int) -> None:
         raise BedError("a job of somebody else was touched")
 
 
-def _live(vnode: ForkedVnode, stage: Stage, dice: random.Random, first: dict[str, Life], seconds: float) -> int:
-    """Create and delete for some seconds; gives how often vnode was killed."""
-    coming, kills = list(first.values()), 0
+def _live(at: Trial, stage: Stage, seed: int, first: dict[str, Life], seconds: float) -> Counter[str]:
+    """Create and delete for some seconds; gives what befell the machine of vnode."""
+    coming, met = list(first.values()), Counter[str]()
     steps = int(seconds / _STEP_SECONDS)
     # All of the first generation exists after half of the time.
     batch = -(-2 * len(coming) // steps)
-    for _ in range(steps):
-        due = time.monotonic() + _STEP_SECONDS
-        # Who still bears a name must not keep others from coming.
-        coming = coming[batch:] + [life for life in coming[:batch] if not stage.create(life)]
-        coming += stage.delete_some(_DELETED_PER_STEP)
-        if dice.random() < _KILLED_PER_STEP:
-            vnode.kill()
-            vnode.start()
-            kills += 1
-        time.sleep(max(0.0, due - time.monotonic()))
-    return kills
+    machines = Machines(at)
+    try:
+        for step in range(steps):
+            due = time.monotonic() + _STEP_SECONDS
+            # Who still bears a name must not keep others from coming.
+            coming = coming[batch:] + [life for life in coming[:batch] if not stage.create(life)]
+            coming += stage.delete_some(_DELETED_PER_STEP)
+            for blow in blows(seed, step):
+                met[type(blow).__name__] += 1
+                machines.suffer(blow)
+            machines.recover(time.monotonic())
+            time.sleep(max(0.0, due - time.monotonic()))
+    finally:
+        machines.recover()
+        at.clock.set(0)
+    return met
+
+
+class Machines:
+    """What stands still or is away now, and until when, monotonic seconds."""
+
+    def __init__(self, at: Trial) -> None:
+        """All is well."""
+        self._at = at
+        self._stalled_until = self._away_until = 0.0
+
+    def suffer(self, blow: Blow) -> None:
+        """Let it happen."""
+        match blow:
+            case SetClock(seconds):
+                self._at.clock.set(seconds)
+            case Stall(seconds):
+                self._at.vnode.pause()
+                self._stalled_until = time.monotonic() + seconds
+            case Kill():
+                self._at.vnode.kill()
+                self._at.vnode.start()
+            case ServerDies(seconds):
+                self._at.bed.nomad.server.kill()
+                self._away_until = time.monotonic() + seconds
+
+    def recover(self, now: float = math.inf) -> None:
+        """Let go on, and start again, whatever was long enough away; by default everything, and wait for it."""
+        if 0 < self._stalled_until <= now:
+            self._at.vnode.resume()
+            self._stalled_until = 0.0
+        if 0 < self._away_until <= now:
+            self._at.bed.nomad.start_server()
+            self._away_until = 0.0
+        if now == math.inf:
+            self._at.bed.nomad.wait_leader()
 
 
 @click.command(help=__doc__)

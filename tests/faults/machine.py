@@ -1,0 +1,52 @@
+"""What befalls the machine of vnode and that of Nomad's server: a pure function of seed and step."""
+
+from dataclasses import dataclass
+from random import Random
+
+_KILLED, _STALLED, _SET, _AWAY = 0.04, 0.02, 0.04, 0.015
+#: Longer than the Lease of an election, shorter than what the Lease of a Node bears.
+_STALLS = (1, 3, 9, 18)
+_OUTAGES = (0, 5, 10)
+#: Seconds by which the clock is wrong from then on.
+_CLOCKS = (-3000, -60, 0, 60, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """The process dies, and is started again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """The process stands still for some seconds."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetClock:
+    """The time of day is wrong by so many seconds from now on."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDies:
+    """Nomad's server dies, and is started again after some seconds."""
+
+    seconds: int
+
+
+Blow = Kill | Stall | SetClock | ServerDies
+
+
+def blows(seed: int, step: int) -> tuple[Blow, ...]:
+    """What happens at one step."""
+    dice = Random(f"{seed} machine {step}")
+    killed, stalled, is_set, away = (dice.random() < share for share in (_KILLED, _STALLED, _SET, _AWAY))
+    return (
+        *((ServerDies(dice.choice(_OUTAGES)),) if away else ()),
+        *((SetClock(dice.choice(_CLOCKS)),) if is_set else ()),
+        *((Stall(dice.choice(_STALLS)),) if stalled else ()),
+        *((Kill(),) if killed else ()),
+    )
