@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.bed.bed import Bed
+from tests.e2e.bed.nomad import Client
+from tests.e2e.bed.processes import wait_until
 from tests.e2e.manifests import Manifest, pod
 from tests.e2e.namespace import LATER, Namespace, condition, container_status, is_ready, phase, terminated
 
@@ -38,6 +40,11 @@ def _is_lost(found: Manifest) -> bool:
     return condition(found, "Ready").get("reason") == "NodeLost"
 
 
+def _is_refused(client: Client) -> bool:
+    log = client.child.log.read_text(errors="replace")
+    return any("error heartbeating" in line and "Permission denied" in line for line in log.splitlines())
+
+
 @pytest.mark.timeout(420, func_only=True)
 def test_servers_come_back_without_their_data_and_clients_when_they_are_restarted(own: Bed) -> None:
     ran, token = own.directory / "ran", own.directory / "token"
@@ -62,7 +69,9 @@ def test_servers_come_back_without_their_data_and_clients_when_they_are_restarte
             assert phase(found) == "Running"
             namespace.wait_event(name, "NodeLost", "may go on running")
         namespace.delete("leaves")
-        # Nomad's agents do not register again by themselves: `Permission denied`, for ever.
+        # Agents register again only where they are told `node not found` (nomad client/client.go registerAndHeartbeat);
+        # servers without the key that signed their identity refuse before they look for them (node_endpoint.go).
+        wait_until("a client to be refused", lambda: any(map(_is_refused, own.nomad.clients.values())), within=LATER)
         assert own.nomad.api("/v1/nodes") == []
         for client in own.nomad.clients.values():
             client.stop()

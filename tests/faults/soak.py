@@ -1,6 +1,7 @@
 """Pods are created, finish, are deleted and created again while everything goes wrong that a seed says.
 
-The seed decides the faults (see `tests.faults.plan`) and what is done to which Pod; when the servers answer is theirs.
+The seed decides the faults on the way (see `tests.faults.plan`), what befalls the machines (`tests.faults.machine`) and
+what is done to which Pod; when the servers answer is theirs.
 
     scripts/soak --seeds 1-500 --pods 200
 """

@@ -41,14 +41,14 @@ class Memory:
     """What we did and met with a Pod since we started; losing it costs repeats, never harm.
 
     `attempts` counts placements that came to nothing, `evicted` says that the Pod's deletion was asked for,
-    `missing_at` is when the job of a Pod that ran was found to be gone, `stranded` that its client was too, `killed`
-    names tasks that were sent SIGKILL, `positions` holds by task the containerID, with its log position, of the run
-    that began last, and `reread_at` is the index of the evaluation for which the job was read anew. `told` counts by
-    allocation and task the failed starts that Events were recorded for. `submitted_to` is the Nomad namespace of a
-    registration that was sent, `permitted_in` that of a permit, whatever came of it. `missed_permit` is when the tasks
-    of an agent that was restarted began to wait for one, by its clock, and `permitted_again` when they were given it.
-    `stop_evaluation` is the evaluation of our own stop. `ending` holds by run when the grace of one ends that is to end
-    for its probes or a hook, None once it was killed, and `asked` those that were asked to. `messages` holds by run
+    `missing_at` is when the job of a Pod that ran was found to be gone, `stranded_since` that its client was too,
+    `killed` names tasks that were sent SIGKILL, `positions` holds by task the containerID, with its log position, of
+    the run that began last, and `reread_at` is the index of the evaluation for which the job was read anew. `told`
+    counts by allocation and task the failed starts that Events were recorded for. `submitted_to` is the Nomad namespace
+    of a registration that was sent, `permitted_in` that of a permit, whatever came of it. `missed_permit` is when the
+    tasks of an agent that was restarted began to wait for one, by its clock, and `permitted_again` when they were given
+    it. `stop_evaluation` is the evaluation of our own stop. `ending` holds by run when the grace of one ends that is to
+    end for its probes or a hook, None once it was killed, and `asked` those that were asked to. `messages` holds by run
     what was read of a container that has ended and that no status tells of yet, `hooks` how far the hooks of its runs
     have come. `turns` names the init containers that were let begin, `hindrance` is what a Pod was last said to wait
     for. `delivered` is the stamp of the data that is in Nomad, `missed_data` when a task began to wait for it
@@ -62,7 +62,7 @@ class Memory:
     deleted: bool = False
     evicted: bool = False
     missing_at: datetime | None = None
-    stranded: bool = False
+    stranded_since: datetime | None = None
     killed: frozenset[tuple[AllocationId, str]] = frozenset()
     positions: Mapping[str, str] = field(default_factory=dict)
     reread_at: int = 0
@@ -92,6 +92,7 @@ class Memory:
         return replace(
             self,
             missing_at=_shifted(self.missing_at, step),
+            stranded_since=_shifted(self.stranded_since, step),
             permitted_again=_shifted(self.permitted_again, step),
             ending={run: _shifted(ends, step) for run, ends in self.ending.items()},
             ended_at=_shifted(self.ended_at, step),

@@ -65,7 +65,7 @@ def test_other_pods_whose_job_is_gone_are_registered_anew_when_the_first_run_mus
     assert (waiting.actions, waiting.wake_at) == ((), NOW + timedelta(seconds=20))
     again = decide(known, circumstances(), NOW + timedelta(seconds=20))
     assert [type(action) for action in again.actions] == [Remember, Register, Remember]
-    assert again.actions[2] == Remember({"missing_at": None, "stranded": False})
+    assert again.actions[2] == Remember({"missing_at": None, "stranded_since": None})
 
 
 @pytest.mark.parametrize("owner", ["", "Job"])

@@ -50,32 +50,32 @@ def test_one_whose_client_is_forgotten_too_is_neither_failed_nor_started_elsewhe
 
 
 def test_what_was_said_is_not_said_again() -> None:
-    again = decide(_stranded("Always", _told(), memory=Memory(stranded=True)), circumstances(), _after(200))
+    again = decide(_stranded("Always", _told(), memory=Memory(stranded_since=NOW)), circumstances(), _after(200))
     assert (again.actions, again.wake_at) == ((), _after(300))
 
 
 def test_its_controller_replaces_it_after_the_time_that_it_bears_the_loss() -> None:
-    decision = decide(_stranded("Always", _told(), memory=Memory(stranded=True)), circumstances(), _after(301))
+    decision = decide(_stranded("Always", _told(), memory=Memory(stranded_since=NOW)), circumstances(), _after(301))
     assert [type(action) for action in decision.actions] == [PatchStatus, EvictPod, Remember, Note]
-    asked = Memory(stranded=True, evicted=True)
+    asked = Memory(stranded_since=NOW, evicted=True)
     assert decide(_stranded("Always", _told(), memory=asked), circumstances(), _after(302)).actions == ()
 
 
 def test_one_that_is_deleted_does_not_leave_while_it_may_run() -> None:
-    memory = Memory(stranded=True)
+    memory = Memory(stranded_since=NOW)
     leaving = decide(_stranded("Always", _told(), deleted_with_grace=20, memory=memory), circumstances(), _after(9000))
     assert (leaving.actions, leaving.wake_at) == ((), None)
 
 
 def test_the_grace_period_begins_when_its_client_is_known_again() -> None:
     """A client ends what it is not told of."""
-    known = replace(_stranded("Always", _told(), memory=Memory(stranded=True)), stranded_at="")
+    known = replace(_stranded("Always", _told(), memory=Memory(stranded_since=NOW)), stranded_at="")
     found = decide(known, circumstances(), _after(90))
     assert [type(action) for action in found.actions] == [Note, Remember]
     assert found.wake_at == _after(90 + 20 + 5)
-    over = replace(known, memory=Memory(stranded=True, missing_at=_after(90)))
+    over = replace(known, memory=Memory(stranded_since=NOW, missing_at=_after(90)))
     assert any(isinstance(action, Register) for action in decide(over, circumstances(), _after(115)).actions)
-    once = _stranded("Never", _told(), memory=Memory(stranded=True, missing_at=_after(90)))
+    once = _stranded("Never", _told(), memory=Memory(stranded_since=NOW, missing_at=_after(90)))
     failed = decide(replace(once, stranded_at=""), circumstances(), _after(115))
     assert _only(failed, PatchStatus).body["status"]["phase"] == "Failed"
     deleted = _stranded("Always", _told(), deleted_with_grace=20, memory=over.memory)

@@ -7,9 +7,10 @@ Servers that lost their data forget the clients too. Then the tasks run on until
 what it is not told of (nomad client/client.go runAllocs), and only from then on a grace period is waited for.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from translators.allocation_to_status import EventNote, disruption, pod_events, status_patch, stranded_status
+from translators.records.pods import PodStatus
 from translators.tolerations import bears_a_lost_client
 from vnode.pods.actions import Action, Decision, EvictPod, Note, PatchStatus, Remember, Reread
 from vnode.pods.decide.look import Look
@@ -30,7 +31,7 @@ def wait_for_what_may_run_on(look: Look, outlook: str) -> Decision | None:
     if look.observation.stranded_at:
         return _wait_for_its_client(look)
     grace = timedelta(seconds=look.pod.spec.termination_grace_period_seconds)
-    if memory.stranded:
+    if memory.stranded_since is not None:
         grace += _TOLD
     missing_at = memory.missing_at
     if missing_at is None:
@@ -42,31 +43,32 @@ def wait_for_what_may_run_on(look: Look, outlook: str) -> Decision | None:
 
 
 def _wait_for_its_client(look: Look) -> Decision:
-    """Say that it may run on, and let its controller replace it after the time that it bears the loss of its machine.
+    """Say that it may run on; its controller may replace it after the time that it bears the loss of its machine."""
+    memory, pod = look.observation.memory, look.pod
+    stranded = stranded_status(pod, look.observation.stranded_at, look.now)
+    known = memory.stranded_since is not None and memory.missing_at is None
+    noted: tuple[Action, ...] = () if known else (Remember({"stranded_since": look.now, "missing_at": None}),)
+    due = _evicted_at(look)
+    if due is not None and due <= look.now:
+        return Decision("its client is forgotten for too long", (*noted, *_evict(look, stranded)))
+    body = status_patch(pod, stranded)
+    told: tuple[Action, ...] = () if body is None else (PatchStatus(body), *map(Note, pod_events(pod, stranded)))
+    return Decision("nobody ends what may run", (*noted, *told), due)
 
-    The time is counted from when the API was told, so that a start of ours does not begin it anew.
-    """
-    memory, pod, client = look.observation.memory, look.pod, look.observation.stranded_at
-    stranded = stranded_status(pod, client, look.now)
-    known = memory.stranded and memory.missing_at is None
-    noted: tuple[Action, ...] = () if known else (Remember({"stranded": True, "missing_at": None}),)
-    told: tuple[Action, ...]
-    patience = bears_a_lost_client(pod)
-    due = None if patience is None else look.now + patience
-    for each in stranded.conditions:
-        if each.type == "Ready" and each.last_transition_time is not None and patience is not None:
-            due = each.last_transition_time + patience
-    leaves = pod.metadata.deletion_timestamp is not None or memory.evicted
-    if due is None or leaves or look.now < due:
-        body = status_patch(pod, stranded)
-        told = () if body is None else (PatchStatus(body), *map(Note, pod_events(pod, stranded)))
-        return Decision("nobody ends what may run", (*noted, *told), None if leaves else due)
-    message = f"Nomad has forgotten its client {client} for longer than the Pod tolerates"
-    body = status_patch(pod, disruption(pod, stranded, message, look.now))
-    told = () if body is None else (PatchStatus(body),)
+
+def _evicted_at(look: Look) -> datetime | None:
+    patience, memory = bears_a_lost_client(look.pod), look.observation.memory
+    if patience is None or look.pod.metadata.deletion_timestamp is not None or memory.evicted:
+        return None
+    return (memory.stranded_since or look.now) + patience
+
+
+def _evict(look: Look, stranded: PodStatus) -> tuple[Action, ...]:
+    message = f"Nomad has forgotten its client {look.observation.stranded_at} for longer than the Pod tolerates"
+    body = status_patch(look.pod, disruption(look.pod, stranded, message, look.now))
+    told: tuple[Action, ...] = () if body is None else (PatchStatus(body),)
     event = Note(EventNote("Warning", "NodeLost", f"{message}; it is deleted", ""))
-    evicted = (EvictPod(), Remember({"evicted": True}), event)
-    return Decision("its client is forgotten for too long", (*noted, *told, *evicted))
+    return (*told, EvictPod(), Remember({"evicted": True}), event)
 
 
 def read_what_somebody_ended(observation: Observation) -> Decision | None:

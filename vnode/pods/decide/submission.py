@@ -78,7 +78,9 @@ def _register(look: Look) -> Decision:
     except Waiting as waiting:
         return _await_data(look, waiting.hindrance)
     warnings = _warnings(look.observation, translation.warnings)
-    found = () if look.observation.memory.missing_at is None else (Remember({"missing_at": None, "stranded": False}),)
+    found = (
+        () if look.observation.memory.missing_at is None else (Remember({"missing_at": None, "stranded_since": None}),)
+    )
     submitted = submit(look.observation, look.pod, translation)
     return Decision("not submitted yet", (*warnings, *submitted, *found))
 
