@@ -173,7 +173,7 @@ class Service:
             objects = Subscriptions(self.kubernetes, self.view.objects, tasks, time.monotonic, random.random)
             self.view.objects.subscriber = objects
             running = [
-                tasks.create_task(wake_for_tokens(self.view.objects, self.queue.add, _now, asyncio.sleep)),
+                tasks.create_task(wake_for_tokens(self.view.objects, self.queue.add, self.calendar.now, asyncio.sleep)),
                 tasks.create_task(self.recorder.run()),
                 tasks.create_task(self._stream("", ("Node",), self.clients).run()),
                 tasks.create_task(reflectors.pods(self.kubernetes, self.node.name, self.view.pods).run()),
