@@ -47,12 +47,17 @@ def kubeconfig(directory: Path, url: str, user: str = "{}", cluster: str = "") -
 
 @asynccontextmanager
 async def connected(
-    directory: Path, handler: Handler, user: str = "{}", fence: Fence = OPEN, max_requests: int = 32
+    directory: Path,
+    handler: Handler,
+    user: str = "{}",
+    fence: Fence = OPEN,
+    max_requests: int = 32,
+    watch_silence: float = 60.0,
 ) -> AsyncIterator[Connection]:
     async with (
         server(handler) as url,
         connect(
-            kubeconfig(directory, url, user), watch_silence=0.05, fence=fence, max_requests=max_requests
+            kubeconfig(directory, url, user), watch_silence=watch_silence, fence=fence, max_requests=max_requests
         ) as connection,
     ):
         yield connection
@@ -245,7 +250,7 @@ async def test_a_watch_that_breaks_is_unavailable_after_its_whole_lines(tmp_path
 
 
 async def test_a_watch_without_a_sign_of_life_is_silent(tmp_path: Path) -> None:
-    async with connected(tmp_path, streaming(b"one\n", hold=True)) as connection:
+    async with connected(tmp_path, streaming(b"one\n", hold=True), watch_silence=0.5) as connection:
         watch = connection.watch("/", {})
         assert await anext(watch) == b"one"
         with pytest.raises(Silent):

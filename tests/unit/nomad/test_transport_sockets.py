@@ -63,7 +63,7 @@ async def test_a_stream_that_falls_silent_is_given_up() -> None:
     async with (
         served(begins_and_falls_silent) as address,
         connect(NomadSettings(addresses=(address,))) as transport,
-        transport.stream("/v1/event/stream", {}, silence=0.05) as stream,
+        transport.stream("/v1/event/stream", {}, silence=0.5) as stream,
     ):
         chunks = stream.chunks()
         assert await anext(chunks) == b"first"
