@@ -16,6 +16,8 @@ from tests.e2e.namespace import LATER, SOON, Namespace
 _PLACE = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SHOWS = f"cd {_PLACE} && cat namespace && echo && base64 -w0 token && echo && wc -l < ca.crt && echo shown; sleep 3600"
 
+_ASKED_SECONDS = 600
+
 pytestmark = pytest.mark.timeout(300, func_only=True)
 
 
@@ -23,6 +25,12 @@ def _review(bed: Bed, token: str, *audiences: str) -> Manifest:
     spec = {"token": token, "audiences": list(audiences)}
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": spec}
     return dict(bed.control_plane.api("/apis/authentication.k8s.io/v1/tokenreviews", "POST", body)["status"])
+
+
+def _life(token: str) -> int:
+    """The seconds for which a token says that it counts."""
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    return int(claims["exp"] - claims["iat"])
 
 
 def _asked(bed: Bed) -> int:
@@ -73,7 +81,7 @@ def test_the_default_token_is_bound_to_its_pod_and_outlives_a_restart_of_ours(
 def test_an_old_token_is_renewed_in_place(bed: Bed, vnode: VnodeProcess, namespace: Namespace) -> None:
     """The clock is driven by the token: one that tells of an earlier time stands in for ten minutes of waiting."""
     script = 'while sleep 0.2; do now=$(cat $VNODE_MOUNT_T/token); [ "$now" = "$last" ] || echo "$now"; last=$now; done'
-    source = {"serviceAccountToken": {"path": "token", "audience": "vault", "expirationSeconds": 600}}
+    source = {"serviceAccountToken": {"path": "token", "audience": "vault", "expirationSeconds": _ASKED_SECONDS}}
     main = container(script, volumeMounts=[{"name": "t", "mountPath": "/t"}])
     namespace.create(pod("renewed", main, volumes=[{"name": "t", "projected": {"sources": [source]}}]))
     found = namespace.wait_ready("renewed")
@@ -96,6 +104,10 @@ def test_an_old_token_is_renewed_in_place(bed: Bed, vnode: VnodeProcess, namespa
     wait_until("the old token and then another in the file", renewed, within=SOON)
     status = _review(bed, shown[-1], "vault")
     assert status["authenticated"], status
+    assert status["audiences"] == ["vault"]
+    # It opens nothing that the Pod did not ask for, nor longer.
+    assert not _review(bed, shown[-1]).get("authenticated")
+    assert _life(shown[-1]) == _ASKED_SECONDS
     assert namespace.pod("renewed")["status"]["containerStatuses"][0]["restartCount"] == 0
 
 
