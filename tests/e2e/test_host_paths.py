@@ -25,7 +25,7 @@ def test_pods_share_what_the_policy_allows_and_nothing_else(bed: Bed, namespace:
     )
     for name in ("raw", "reader"):
         namespace.wait_phase(name, "Succeeded", "Failed")
-    assert namespace.logs("raw") == "from docker\n"
+    wait_until("its log", lambda: namespace.logs("raw") == "from docker\n", within=SOON)
     wait_until("its log", lambda: namespace.logs("reader") == "from docker\nread-only\n", within=SOON)
     assert (place / "file").read_text() == "from docker\n"
     namespace.wait_event("thief", "PolicyDenied", "/etc", "policy.host_paths")

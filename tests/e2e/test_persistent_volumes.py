@@ -74,7 +74,7 @@ def test_what_a_stateful_pod_wrote_outlives_it_and_goes_with_its_claim(bed: Bed,
                  volumes=[claiming("data-db-0")])  # fmt: skip
     namespace.create(reader)
     namespace.wait_phase("reader", "Succeeded", within=LATER)
-    assert namespace.logs("reader") == "2\n"
+    _said(namespace, "reader", "2\n")
     namespace.delete("reader")
     # A claim that is in use waits for its Pods, and its data with it.
     namespace.kubectl("delete", "pvc", "data-db-0", "--wait=false")
