@@ -38,7 +38,7 @@ _DEEP = "data"
 _FOUR = 4
 #: What every task may read and nobody writes, unless all jobs of a site share a Variable: naming it is how a template
 #: waits. Below a task's own paths it would be refused, and a task whose template is refused for minutes is killed.
-_NOWHERE = "nomad/jobs"
+NOWHERE = "nomad/jobs"
 
 
 def item_name(kind: str, *parts: str) -> str:
@@ -95,7 +95,7 @@ def template(job: str, task: str, count: int, item: str) -> str:
     noted = f'{{{{ with nomadVar "{first}" }}}}{{{{ $whole = {whole} }}}}{piece}{{{{ end }}}}'
     compared = f"{{{{ if ne {whole} $whole }}}}{{{{ $torn = $whole }}}}{{{{ end }}}}"
     more = "".join(f'{{{{ with nomadVar "{path}" }}}}{compared}{piece}{{{{ end }}}}' for path in others)
-    waits = f'{{{{ if $torn }}}}{{{{ with nomadVar "{_NOWHERE}" }}}}{{{{ end }}}}{{{{ end }}}}'
+    waits = f'{{{{ if $torn }}}}{{{{ with nomadVar "{NOWHERE}" }}}}{{{{ end }}}}{{{{ end }}}}'
     return f'{{{{ $whole := "" }}}}{{{{ $torn := "" }}}}{noted}{more}{waits}'
 
 

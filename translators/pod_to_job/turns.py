@@ -7,6 +7,7 @@ stands at the task's own path, which only that task may read (implicit policy of
 such a Pod lies in the first Variable alone, see `translators.variables`.
 """
 
+from translators import variables
 from translators.pod_to_job.permit import GROUP, OWN_ID
 from translators.records.hooks import HookKind
 from translators.records.jobs import JobId, Template
@@ -47,13 +48,14 @@ def path(job: JobId, task: str) -> str:
 def template(job: JobId, task: str) -> Template:
     """The template without which a task does not start; it is watched, for a path that exists may get another item.
 
-    Below the path lies nothing: naming something there is how a template waits.
+    It waits by naming what is not there, and may be asked for: a task whose template is refused for minutes is killed.
+    Where a site has that Variable, the path below the task's own is what is left.
     """
     at = path(job, task)
     text = (
         f'{{{{ with nomadVar "{at}" }}}}'
         f'{{{{ if not (index . (env "{OWN_ID}")).Value }}}}'
-        f'{{{{ with nomadVar "{at}/never" }}}}{{{{ end }}}}'
+        f'{{{{ with nomadVar "{variables.NOWHERE}" }}}}{{{{ with nomadVar "{at}/never" }}}}{{{{ end }}}}{{{{ end }}}}'
         "{{ end }}{{ end }}"
     )
     return Template(embedded_tmpl=text, dest_path=_DESTINATION, once=False)

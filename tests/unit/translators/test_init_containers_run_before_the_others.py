@@ -134,7 +134,8 @@ def test_a_turn_is_for_one_allocation_and_waits_without_failing() -> None:
     at = "nomad/jobs/vk-6f1d0c5e-9a55-4a8e-8a5c-2f4a1f5a0001/pod/two"
     assert template.embedded_tmpl == (
         f'{{{{ with nomadVar "{at}" }}}}{{{{ if not (index . (env "NOMAD_ALLOC_ID")).Value }}}}'
-        f'{{{{ with nomadVar "{at}/never" }}}}{{{{ end }}}}{{{{ end }}}}{{{{ end }}}}'
+        f'{{{{ with nomadVar "nomad/jobs" }}}}{{{{ with nomadVar "{at}/never" }}}}{{{{ end }}}}{{{{ end }}}}'
+        "{{ end }}{{ end }}"
     )
     assert not template.once
 
