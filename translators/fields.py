@@ -294,7 +294,8 @@ ROWS: tuple[Row, ...] = (
         CONTAINER,
         {
             "name": "the task's name",
-            "image": "docker; ignored by exec and raw_exec, by convention nomad.local/binary",
+            "image": "docker; ignored by exec and raw_exec, by convention nomad.local/binary; of a Pod that runs it is not "
+            "changed, as an Event says",
             "command": "",
             "args": "",
             "workingDir": "",

@@ -4,6 +4,7 @@ Reasons and messages are those of a kubelet: kubernetes pkg/kubelet/kubelet_pods
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from translators import container_id
 from translators.allocation_to_status import runs
@@ -113,6 +114,26 @@ def _status(
     waiting_message: str,
     *,
     init: bool = False,
+) -> ContainerStatus:
+    found = _judged(situation, container, held, waiting_message, init=init)
+    return found if held is None or held.image == found.image else _as_it_was_made(found, held)
+
+
+def _as_it_was_made(found: ContainerStatus, held: ContainerStatus) -> ContainerStatus:
+    """An allocation goes on with the image that it was made with, whatever the spec names by now."""
+    shown, known = container_id.parse(found.container_id), container_id.parse(held.container_id)
+    if not held.image or shown is None or known is None or shown.allocation != known.allocation:
+        return found
+    return replace(found, image=held.image)
+
+
+def _judged(
+    situation: Situation,
+    container: Container,
+    held: ContainerStatus | None,
+    waiting_message: str,
+    *,
+    init: bool,
 ) -> ContainerStatus:
     if held is not None and _is_told(situation, container, held):
         return held

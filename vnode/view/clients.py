@@ -15,7 +15,6 @@ class ClientStore:
         self._changed = changed
         self._turned = turned
         self._clients: dict[ClientId, Client] = {}
-        self._purged: set[ClientId] = set()
         self.synced = False
 
     def __iter__(self) -> Iterator[Client]:
@@ -37,7 +36,6 @@ class ClientStore:
         before = self._clients.get(identity)
         if client.status == GONE:
             self._clients.pop(identity, None)
-            self._purged.add(identity)
         elif before is None or before.modify_index < client.modify_index:
             self._clients[identity] = client
         else:
@@ -50,10 +48,6 @@ class ClientStore:
         """What Nomad says of a client."""
         found = self._clients.get(ClientId(client))
         return GONE if found is None else found.status
-
-    def was_purged(self, client: str) -> bool:
-        """Whether Nomad was told to forget a client, and did not lose it with all of its data."""
-        return ClientId(client) in self._purged
 
     def address(self, client: str) -> str:
         """The address of a client's host, empty if it is not known."""

@@ -93,7 +93,7 @@ class JobStore:
         ]
 
     def last_client(self, uid: PodUid) -> tuple[str, str] | None:
-        """The client that may run on what a job was that is gone, by id and name: empty for none, None if unknown."""
+        """The client that may run on what a job was that is gone, by id and name; None where that is not known."""
         return self._last_clients.get(uid)
 
     def forget_client(self, uid: PodUid) -> None:
@@ -221,9 +221,9 @@ class JobStore:
 
     def forget(self, uid: PodUid) -> None:
         """Drop a job that is gone, with all that belonged to it but where it may run on."""
-        for allocation in self.allocations(uid):
-            name = allocation.node_name or allocation.node_id
-            self._last_clients[uid] = ("", "") if allocation.is_terminal else (allocation.node_id, name)
+        lasting = [allocation for allocation in self.allocations(uid) if not allocation.is_terminal]
+        if lasting:
+            self._last_clients[uid] = lasting[-1].node_id, lasting[-1].node_name or lasting[-1].node_id
         for table in (self._jobs, self._allocations, self._evaluations, self._folds, self._heard, self._read_at):
             table.pop(uid, None)
         self._confirmed.discard(uid)

@@ -23,7 +23,7 @@ from vnode.view.pods import PodStore
 _Name = tuple[str, str]
 _NO_MEMORY = Memory()
 _LOST, _READY = "lost", "ready"
-_OVER = frozenset({"Succeeded", "Failed"})
+_RUNNING = "Running"
 _TOLD = frozenset({_READY, GONE})
 
 
@@ -197,11 +197,10 @@ class View:
         )
 
     def _stranded_at(self, pod: Pod) -> str:
-        """The client that may run a Pod whose job is gone, while Nomad does not know it as ready.
+        """The client that runs a Pod on whose job is gone, while Nomad does not know it as ready.
 
         Servers that lost their data know no client; one ends what it runs as soon as it is known again and told
-        nothing of it, and one that was purged is taken for dead. After a start of ours only the address of what is
-        shown running is known, which is that of the client's machine.
+        nothing of it. After a start of ours only the address is known, which is that of the client's machine.
         """
         address = pod.status.host_ip
         if not address or not self.clients.synced:
@@ -209,17 +208,15 @@ class View:
         client = self.jobs.last_client(pod.uid)
         if client is not None:
             identity, name = client
-            ends = self.clients.status(identity) == _READY or self.clients.was_purged(identity)
-            return "" if ends else name
-        runs = any(each.state.running is not None for each in pod.status.container_statuses)
+            return "" if self.clients.status(identity) == _READY else name
         known = any(each.status == _READY and self.clients.address(each.id) == address for each in self.clients)
-        return "" if known or not runs else address
+        return "" if known else address
 
     def _clients_turned(self, clients: Collection[str]) -> None:
         for uid in self.jobs.on_clients(clients):
             self._changed(uid)
         for pod in list(self.pods):
-            if pod.status.host_ip and pod.status.phase not in _OVER and self.jobs.get(pod.uid) is None:
+            if pod.status.phase == _RUNNING and self.jobs.get(pod.uid) is None:
                 self._changed(pod.uid)
 
 

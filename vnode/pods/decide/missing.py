@@ -25,12 +25,11 @@ _TOLD = timedelta(seconds=5)
 
 def wait_for_what_may_run_on(look: Look, outlook: str) -> Decision | None:
     """Wait for the end of the grace period that began when the job was found to be gone; say what comes then."""
+    if not any(status.state.running is not None for status in look.pod.status.container_statuses):
+        return None
     memory = look.observation.memory
     if look.observation.stranded_at:
         return _wait_for_its_client(look)
-    runs = any(status.state.running is not None for status in look.pod.status.container_statuses)
-    if not runs and memory.stranded_since is None:
-        return None
     grace = timedelta(seconds=look.pod.spec.termination_grace_period_seconds)
     if memory.stranded_since is not None:
         grace += _TOLD
