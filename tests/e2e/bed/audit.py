@@ -27,6 +27,9 @@ class Right(NamedTuple):
 
 _WRITING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _CREDENTIAL = "authentication.kubernetes.io/credential-id"
+#: Bad request, unsupported media type, unprocessable.
+_NOT_TAKEN = frozenset({400, 415, 422})
+_IDENTITY = "metadata.uid"
 # A role of every cluster, to which our manifests only bind.
 _BUILT_IN = {
     "extension-apiserver-authentication-reader": {Right(verb, "", "configmaps") for verb in ("get", "list", "watch")}
@@ -63,6 +66,24 @@ def writes(log: Path, user: str, after: dt.datetime, *, credential: str = "") ->
     ]
 
 
+def rejected(log: Path, user: str, right: Right, *, agent: str = "") -> list[str]:
+    """What the API server said to requests of `user` whose content it did not take, one text a request.
+
+    That a patch names another UID than the object has is no such thing: it is how somebody learns that there is
+    another object of the name.
+    """
+    return [
+        f"{event['objectRef'].get('namespace', '')}/{event['objectRef'].get('name', '')}: {_said(event)}"
+        for event in _events(log)
+        if event["user"].get("username") == user
+        and event.get("userAgent", "").startswith(agent)
+        and "resource" in event.get("objectRef", {})
+        and _right(event["verb"], event["objectRef"]) == right
+        and event.get("responseStatus", {}).get("code") in _NOT_TAKEN
+        and _IDENTITY not in _said(event)
+    ]
+
+
 def credential(token: str) -> str:
     """What the audit log calls a ServiceAccount's token."""
     body = token.split(".")[1]
@@ -82,6 +103,10 @@ def granted(manifests: Iterable[Path]) -> set[Right]:
             }
         rights |= _BUILT_IN.get(manifest.get("roleRef", {}).get("name"), set())
     return rights
+
+
+def _said(event: dict[str, Any]) -> str:
+    return str(event.get("responseStatus", {}).get("message", ""))
 
 
 def _right(verb: str, reference: dict[str, str]) -> Right:
