@@ -19,7 +19,8 @@ _REASONS = frozenset(
         "FailedPreStopHook",
     }
 )
-_CONDITIONS = frozenset({"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"})
+#: Those that a kubelet states of every Pod, or carries on.
+CONDITIONS = frozenset({"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"})
 _VARYING = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UID"),
     (re.compile(r"\d+\.\d+\.\d+\.\d+:\d+"), "ADDRESS"),
@@ -36,11 +37,11 @@ def outlook(found: Manifest, *, apart_from: frozenset[str]) -> dict[str, Any]:
     return {
         "phase": status.get("phase"),
         "reason": status.get("reason", ""),
-        "message": _plain(status.get("message", ""), name),
+        "message": plain(status.get("message", ""), name),
         "conditions": {
-            each["type"]: (each["status"], each.get("reason", ""), _plain(each.get("message", ""), name))
+            each["type"]: (each["status"], each.get("reason", ""), plain(each.get("message", ""), name))
             for each in status.get("conditions", ())
-            if each["type"] in _CONDITIONS - apart_from
+            if each["type"] in CONDITIONS - apart_from
         },
         "init": [_container(each, name) for each in status.get("initContainerStatuses", ())],
         "containers": [_container(each, name) for each in status.get("containerStatuses", ())],
@@ -53,7 +54,7 @@ def told(events: Iterable[Manifest], name: str, *, apart_from: frozenset[str]) -
         (
             str(event["type"]),
             str(event["reason"]),
-            _plain(event["message"], name),
+            plain(event["message"], name),
             str(event["involvedObject"].get("fieldPath", "")),
         )
         for event in events
@@ -68,16 +69,16 @@ def _container(status: Manifest, name: str) -> dict[str, Any]:
         "ready": status["ready"],
         "started": status.get("started"),
         "restarts": status["restartCount"],
-        "state": _state(status.get("state", {}), name),
-        "before": _state(status.get("lastState", {}), name),
+        "state": state_of(status.get("state", {}), name),
+        "before": state_of(status.get("lastState", {}), name),
     }
 
 
-def _state(state: Manifest, name: str) -> dict[str, Any]:
+def state_of(state: Manifest, name: str) -> dict[str, Any]:
     """One of waiting, running, terminated, with what does not vary."""
     return {
         kind: {
-            key: _plain(value, name) if isinstance(value, str) else value
+            key: plain(value, name) if isinstance(value, str) else value
             for key, value in (fields or {}).items()
             if key in {"reason", "exitCode", "message", "signal"}
         }
@@ -85,7 +86,7 @@ def _state(state: Manifest, name: str) -> dict[str, Any]:
     }
 
 
-def _plain(text: str, name: str) -> str:
+def plain(text: str, name: str) -> str:
     for pattern, word in _VARYING:
         text = pattern.sub(word, text)
     return text.replace(name, "NAME")

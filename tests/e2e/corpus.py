@@ -23,8 +23,8 @@ Until = Callable[[Manifest], bool]
 class Case:
     """A Pod by its containers and spec, and what it has come to when it is looked at.
 
-    `apart_from` are reasons of Events and types of conditions in which the two differ, for a cause that
-    docs/differences.md names.
+    `apart_from` are reasons of Events and of waiting containers, and types of conditions, in which the two differ, for
+    a cause that docs/differences.md names.
     """
 
     containers: tuple[Manifest, ...]
@@ -70,7 +70,7 @@ def _run(*command: str) -> Manifest:
 
 
 #: A kubelet starts a container again at once the first time; Nomad always makes a pause.
-_PAUSE = frozenset({"BackOff"})
+_PAUSE = frozenset({"BackOff", "CrashLoopBackOff"})
 #: A kubelet makes the sandbox first; we give Nomad nothing to start before everything is there.
 _SANDBOX = frozenset({"PodReadyToStartContainers"})
 _FAILS_ONCE = "test -e /work/tried && exit 0; touch /work/tried; exit 3"

@@ -1,8 +1,9 @@
-"""The same Pods on a real kubelet and on vnode: their statuses and Events are the same, but for what is listed."""
+"""The same Pods on a real kubelet and on vnode: what both tell of them, from first to last, is the same."""
 
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 
@@ -16,8 +17,10 @@ from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.comparison import outlook, told
 from tests.e2e.conftest import Namespaces
 from tests.e2e.corpus import CORPUS
+from tests.e2e.histories import contradictions, history
 from tests.e2e.manifests import NODE
 from tests.e2e.namespace import Namespace
+from tests.e2e.recorder import Record, recorded
 
 pytestmark = pytest.mark.timeout(420, func_only=True)
 
@@ -26,41 +29,61 @@ _WITHIN = 180.0
 _AT_ONCE = 12
 
 
+@dataclass(frozen=True)
+class Side:
+    """One of the two: its namespace, and what was told in it since before the first Pod."""
+
+    namespace: Namespace
+    pods: Record
+    events: Record
+
+    def shows(self, name: str) -> dict[str, Any]:
+        """What people and controllers see and saw of a Pod."""
+        apart_from = CORPUS[name].apart_from
+        versions = self.pods.of(name)
+        found = {
+            **outlook(versions[-1], apart_from=apart_from),
+            "history": history(versions, apart_from=apart_from),
+            "events": told(self.events.of(name), name, apart_from=apart_from),
+        }
+        shown: dict[str, Any] = json.loads(json.dumps(found).replace(self.namespace.name, "NAMESPACE"))
+        return shown
+
+
 @pytest.fixture(scope="module")
-def both(bed: Bed, vnode: VnodeProcess, namespaces: Namespaces) -> Iterator[tuple[Namespace, Namespace]]:
+def both(bed: Bed, vnode: VnodeProcess, namespaces: Namespaces) -> Iterator[tuple[Side, Side]]:
     """All Pods of the corpus on either side, in namespaces of their own; some at a time, for deadlines are counted."""
     vnode.child.must_live()
     with real_node(bed) as node, namespaces() as real, namespaces() as virtual:
-        names = list(CORPUS)
-        for start in range(0, len(names), _AT_ONCE):
-            some = names[start : start + _AT_ONCE]
-            for name in some:
-                real.create(CORPUS[name].pod(name, node.name))
-                virtual.create(CORPUS[name].pod(name, NODE))
-            for name in some:
-                # One that does not come to it is told of by its own test.
-                with suppress(BedError):
-                    real.wait(name, "to come to what it comes to", CORPUS[name].until, within=_WITHIN)
-                    virtual.wait(name, "to come to what it comes to", CORPUS[name].until, within=_WITHIN)
-        yield real, virtual
+        folders = [f"/api/v1/namespaces/{each.name}/{kind}" for each in (real, virtual) for kind in ("pods", "events")]
+        with recorded(bed, *folders) as records:
+            names = list(CORPUS)
+            for start in range(0, len(names), _AT_ONCE):
+                some = names[start : start + _AT_ONCE]
+                for name in some:
+                    real.create(CORPUS[name].pod(name, node.name))
+                    virtual.create(CORPUS[name].pod(name, NODE))
+                for name in some:
+                    # One that does not come to it is told of by its own test.
+                    with suppress(BedError):
+                        real.wait(name, "to come to what it comes to", CORPUS[name].until, within=_WITHIN)
+                        virtual.wait(name, "to come to what it comes to", CORPUS[name].until, within=_WITHIN)
+            yield Side(real, *records[:2]), Side(virtual, *records[2:])
 
 
 @pytest.mark.parametrize("name", CORPUS)
-def test_a_pod_looks_the_same(both: tuple[Namespace, Namespace], name: str) -> None:
+def test_a_pod_looks_the_same(both: tuple[Side, Side], name: str) -> None:
+    real, virtual = both
     for side in both:
-        side.wait(name, "to come to what it comes to", CORPUS[name].until, within=_WITHIN)
+        side.namespace.wait(name, "to come to what it comes to", CORPUS[name].until, within=_WITHIN)
     # Events come when they come, and a verdict of a probe may be on its way.
     with suppress(BedError):
-        wait_until(
-            f"{name} to look the same on both", lambda: _seen(both[0], name) == _seen(both[1], name), within=20.0
-        )
-    real, virtual = (json.dumps(_seen(side, name), indent=1, sort_keys=True).splitlines() for side in both)
-    assert virtual == real, "\n".join(unified_diff(real, virtual, "kubelet", "vnode", lineterm="", n=1))
+        wait_until(f"{name} to look the same on both", lambda: real.shows(name) == virtual.shows(name), within=20.0)
+    expected, found = (json.dumps(each.shows(name), indent=1, sort_keys=True).splitlines() for each in both)
+    assert found == expected, "\n".join(unified_diff(expected, found, "kubelet", "vnode", lineterm="", n=1))
 
 
-def _seen(side: Namespace, name: str) -> dict[str, Any]:
-    apart_from = CORPUS[name].apart_from
-    found = outlook(side.pod(name), apart_from=apart_from)
-    events = told(side.events(name), name, apart_from=apart_from)
-    shown: dict[str, Any] = json.loads(json.dumps({**found, "events": events}).replace(side.name, "NAMESPACE"))
-    return shown
+@pytest.mark.parametrize("name", CORPUS)
+def test_no_status_contradicts_itself_or_the_one_before(both: tuple[Side, Side], name: str) -> None:
+    """Of vnode's; a kubelet calls a Pod over its deadline Failed while its containers still run."""
+    assert contradictions(both[1].pods.of(name)) == []

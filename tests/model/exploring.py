@@ -99,7 +99,7 @@ class Exploration:
         if self.reuse and world.lives[0].pod is None and "created" not in world.lives[1].history:
             second = world.lives[1]._replace(pod=happening.created(self.scenario), history=frozenset({"created"}))
             yield self._moved(world, 1, "a Pod of the same name is created", second)
-        if world.client in {"down", "forgotten"}:
+        if world.client == "down":
             back = tuple(happening.client_back(life, world) for life in world.lives)
             yield "client a is back", world._replace(lives=back, client="ready"), None
         if world.budget:
@@ -183,8 +183,6 @@ class Exploration:
         if world.client == "ready":
             lost = tuple(happening.client_lost(life, world.tick) for life in world.lives)
             yield "! client a is lost", world._replace(lives=lost, client="down"), None
-            emptied = tuple(happening.data_lost(life) for life in world.lives)
-            yield "! Nomad's servers lose their data", world._replace(lives=emptied, client="forgotten"), None
         if world.client == "down":
             gone = tuple(happening.client_gone(life, world.tick) for life in world.lives)
             yield "! client a is gone", world._replace(lives=gone, client="gone"), None

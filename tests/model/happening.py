@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tests.model.observing import GRACE, Scenario
 from tests.model.states import NONE, Allocation, ApiPod, Job, Life, Nomad, Task, World
-from tests.model.working import purged, reads_nomad
+from tests.model.working import purged
 
 Step = tuple[str, Life]
 _MOST_STARTS = 2
@@ -20,9 +20,9 @@ _MOST_ALLOCATIONS = 3
 def progress(life: Life, scenario: Scenario, world: World) -> Iterator[Step]:
     """What Nomad, its clients and the tasks do by themselves."""
     nomad = life.nomad
-    if nomad.job is not None and not nomad.job.evaluated and world.client != "forgotten":
+    if nomad.job is not None and not nomad.job.evaluated:
         yield "the scheduler evaluates the job", life._replace(nomad=_evaluated(nomad, scenario, world))
-    if life.ghosts and world.client != "forgotten":
+    if life.ghosts:
         yield "a forgotten process ends", life._replace(ghosts=life.ghosts - 1)
     for position, each in enumerate(nomad.allocations):
         for what, changed, starts in _task_steps(each, nomad, scenario, world):
@@ -89,15 +89,6 @@ def client_lost(life: Life, tick: int) -> Life:
     return _reconsidered(_marked(life, "client lost"), rows)
 
 
-def data_lost(life: Life) -> Life:
-    """Nomad's servers know nothing any more, their clients included, which run on what they ran; all is listed anew."""
-    lost = purged(_marked(life, "data lost"))
-    emptied = lost.nomad._replace(permit=NONE)
-    if life.vnode.seen.pod is None and life.vnode.seen.job is None:
-        return lost._replace(nomad=emptied)
-    return reads_nomad(lost._replace(nomad=emptied), "forgotten", permits=True)
-
-
 def client_back(life: Life, world: World) -> Life:
     """Client a tells what became of its allocations, and is ready."""
     ready = world._replace(client="ready")
@@ -114,16 +105,15 @@ def client_gone(life: Life, tick: int) -> Life:
 def time_passes(life: Life, scenario: Scenario, world: World) -> Life:
     """Grace periods are over: those of Nomad's kill timeout, to which a shorter one of a deletion is unknown."""
     whole = life.vnode.seen.removal != 0 if life.pod is None else life.pod.grace in {NONE, GRACE}
-    ghosts = life.ghosts if world.client == "forgotten" else 0
     if scenario.deaf and not whole:
-        return life._replace(ghosts=ghosts)
+        return life._replace(ghosts=0)
     rows = tuple(
         _told(each._replace(task=_kill(each.task)), world)
         if each.desired != "run" and each.task.lives and world.reaches(each)
         else each
         for each in life.nomad.allocations
     )
-    return _with(life._replace(ghosts=ghosts), rows)
+    return _with(life._replace(ghosts=0), rows)
 
 
 def created(scenario: Scenario) -> ApiPod:

@@ -113,16 +113,10 @@ class Scenario:
             allocations=tuple(self._allocation(index, each, seen.client) for each in seen.allocations),
             evaluation=_evaluation(index, seen),
             predecessor=JobId("vk-earlier") if predecessor else None,
-            stranded_at="a" if facts is None and self._is_stranded(index, seen) else "",
+            stranded_at="a" if facts is None and seen.client == "down" else "",
             permit="default" if seen.permit else "",
             memory=self.memories[life.vnode.memory],
         )
-
-    def _is_stranded(self, index: int, seen: Seen) -> bool:
-        if seen.pod is None or seen.client not in {"down", "forgotten"}:
-            return False
-        shown = self.pod(index, seen.pod).status.container_statuses
-        return seen.lasting or any(each.state.running is not None for each in shown)
 
     def _pod(self, index: int, held: ApiPod) -> Pod:
         metadata: dict[str, Any] = {

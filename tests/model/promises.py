@@ -20,7 +20,7 @@ ONLY_OURS = "10 we write only what we own"
 
 _ORDER = {"Pending": 0, "Running": 1, "Succeeded": 2, "Failed": 2}
 _TERMINAL = frozenset({"Succeeded", "Failed"})
-_EXCUSES = frozenset({"client lost", "client gone", "data lost", "stopped by hand", "purged by hand", "overwritten"})
+_EXCUSES = frozenset({"client lost", "client gone", "stopped by hand", "purged by hand", "overwritten"})
 
 #: A promise and how it is broken.
 Broken = tuple[str, str]
@@ -47,10 +47,6 @@ def of_start(life: Life, others: tuple[Life, ...], scenario: Scenario) -> Broken
 
 def of_end(life: Life, scenario: Scenario, world: World) -> Broken | None:
     """Whether a promise is broken where nothing happens any more."""
-    return _forgotten(life, scenario) if world.client == "forgotten" else _at_rest(life, scenario, world)
-
-
-def _at_rest(life: Life, scenario: Scenario, world: World) -> Broken | None:
     if life.pod is None:
         return None if _may_be_away(life, world) else _without_pod(life, scenario)
     if life.pod.grace != NONE:
@@ -63,18 +59,6 @@ def _at_rest(life: Life, scenario: Scenario, world: World) -> Broken | None:
     if _is_away(life, scenario, world):
         return CONVERGES, "its client is lost, and it is left there for ever"
     return _settled(life, status, world)
-
-
-def _forgotten(life: Life, scenario: Scenario) -> Broken | None:
-    """Nobody ends what runs, nor starts anything, until its client is known again."""
-    if life.pod is None or not (life.ghosts and _is_shown(life, scenario)):
-        return None
-    status = scenario.statuses[life.pod.status]
-    if _condition(status, "Ready") == "True":
-        return TRUE_STATUS, "its client is forgotten, and it is called Ready"
-    if life.pod.grace == NONE:
-        return CONVERGES, "its client is forgotten, and it is left there for ever"
-    return None
 
 
 def _settled(life: Life, status: dict[str, Any], world: World) -> Broken | None:
@@ -190,7 +174,7 @@ def _delete(life: Life, _: Life, __: Any, ___: Scenario) -> Broken | None:
 
 
 def _evict(life: Life, _: Life, __: Any, ___: Scenario) -> Broken | None:
-    if not {"client lost", "client gone", "data lost"} & life.history:
+    if not {"client lost", "client gone"} & life.history:
         return NO_HARM, "a Pod is evicted though its client was never lost"
     if "evicted" in life.history:
         return NOT_TWICE_WRITTEN, "its deletion is asked for again and again"
@@ -229,8 +213,7 @@ def _over(life: Life, scenario: Scenario, phase: str) -> Broken | None:
         leaves = life.pod is not None and life.pod.grace != NONE
         promise = LEAVES_IN_TIME if leaves else TRUE_STATUS
         return promise, "it is called ended while processes of its purged job run"
-    forgotten = bool({"purged by hand", "data lost"} & life.history)
-    ended_well = forgotten or any(each.task.code == 0 for each in life.nomad.allocations)
+    ended_well = "purged by hand" in life.history or any(each.task.code == 0 for each in life.nomad.allocations)
     if phase == "Succeeded" and not ended_well:
         return TRUE_STATUS, "it is called Succeeded, and no task ended well"
     return None

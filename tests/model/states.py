@@ -71,8 +71,7 @@ class Nomad(NamedTuple):
 class Seen(NamedTuple):
     """What vnode's view holds of one Pod: both sides as they were at some time.
 
-    `lasting` says that something of its job had not ended when that was found to be gone. `ending` is the index of the
-    newest evaluation of the job's end that was seen, and whether that was finished.
+    `ending` is the index of the newest evaluation of the job's end that was seen, and whether that was finished.
     """
 
     pod: ApiPod | None = None
@@ -81,7 +80,6 @@ class Seen(NamedTuple):
     job: Job | None = None
     allocations: tuple[Allocation, ...] = ()
     permit: bool = False
-    lasting: bool = False
     ending: tuple[int, bool] = (0, False)
     client: str = "ready"
     stale: bool = False

@@ -14,16 +14,12 @@ from tests.model.observing import Scenario
 DISTURBANCES = int(os.environ.get("HASHINETES_MODEL_DISTURBANCES", "1"))
 STATES = int(os.environ.get("HASHINETES_MODEL_STATES", "5000"))
 
-_LOST = "lose their data"
-
 SCENARIOS = {
     "Never": Exploration(Scenario("Never"), DISTURBANCES, most=STATES),
     "Always": Exploration(Scenario("Always"), DISTURBANCES, most=STATES),
     "OnFailure": Exploration(Scenario("OnFailure"), DISTURBANCES, most=STATES),
     "ignores SIGTERM": Exploration(Scenario("Always", deaf=True), DISTURBANCES, most=STATES),
     "held by a finalizer": Exploration(Scenario("Never", finalizer=True), DISTURBANCES, most=STATES),
-    "once, and Nomad loses its data": Exploration(Scenario("Never"), 1, running=True, only=_LOST, most=STATES),
-    "always, and Nomad loses its data": Exploration(Scenario("Always"), 1, running=True, only=_LOST, most=STATES),
     "a second Pod of its name": Exploration(Scenario("Always"), DISTURBANCES, most=STATES, reuse=True),
 }
 

@@ -53,10 +53,8 @@ def reads_nomad(life: Life, client: str, *, permits: bool) -> Life:
     if job is not None and job.stopped:
         job = Job(stopped=True, evaluated=job.evaluated and not permits)
         ending = (0, False) if permits else (nomad.events, job.evaluated)
-    gone = nomad.job is None and bool(seen.allocations)
     new = seen._replace(
         job=job,
-        lasting=seen.allocations[-1].status not in {"complete", "failed", "lost"} if gone else seen.lasting,
         allocations=nomad.allocations if nomad.job is not None else (),
         ending=ending,
         client=client,
@@ -174,8 +172,6 @@ def _fold(before: Life, life: Life, scenario: Scenario, world: World, action: An
         case actions.Kill(allocation, task):
             known = scenario.memories[life.vnode.memory]
             return _remember(life, scenario, replace(known, killed=known.killed | {(allocation, task)}))
-        case actions.PatchStatus() if seen.pod is not None and life.pod is None:
-            return _dirty(life, seen._replace(pod=None))
         case actions.PatchStatus() if seen.pod is not None and life.pod is not None:
             # The answer holds what others wrote meanwhile, of which the watch still tells.
             told = _know(life, seen._replace(pod=life.pod))

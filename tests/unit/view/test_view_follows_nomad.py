@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.view.objects import Notified, allocation, evaluation, pod, stub, view
-from translators.records.allocations import GONE, Client
-from translators.records.pods import ContainerState, ContainerStateRunning, ContainerStatus, PodStatus, PodUid
+from translators.records.allocations import Client
+from translators.records.pods import PodStatus, PodUid
 from vnode.view.view import View
 
 U1 = PodUid("u1")
@@ -219,26 +219,6 @@ def test_a_client_that_is_forgotten_with_a_job_may_run_it_on() -> None:
     assert seen.observation(U1).stranded_at == ""
 
 
-def test_a_client_that_was_purged_is_taken_for_dead() -> None:
-    seen = _with_a_client(Notified())
-    seen.jobs.apply_job(stub("u1"))
-    seen.jobs.apply_allocation(allocation("u1", "a"))
-    seen.jobs.replace("default", [], [], since=seen.jobs.mark())
-    seen.clients.apply(replace(_client("n1"), status="down", modify_index=3))
-    assert seen.observation(U1).stranded_at == "n1"
-    seen.clients.apply(replace(_client("n1"), status=GONE, modify_index=4))
-    assert seen.observation(U1).stranded_at == ""
-
-
-def test_one_that_had_ended_before_is_nowhere() -> None:
-    seen = _with_a_client(Notified())
-    seen.jobs.apply_job(stub("u1"))
-    seen.jobs.apply_allocation(allocation("u1", "a", status="failed"))
-    seen.clients.replace([])
-    seen.jobs.replace("default", [], [], since=seen.jobs.mark())
-    assert seen.observation(U1).stranded_at == ""
-
-
 def test_after_a_start_of_ours_a_client_is_known_by_the_address_of_its_pods() -> None:
     seen = _with_a_client(Notified())
     assert seen.observation(U1).stranded_at == ""
@@ -257,9 +237,7 @@ def test_a_job_that_is_gone_while_its_client_is_known_strands_nobody() -> None:
 def _with_a_client(notified: Notified) -> View:
     seen = view(notified)
     seen.clients.replace([_client("n1")])
-    runs = ContainerStatus(name="main", state=ContainerState(running=ContainerStateRunning()))
-    status = PodStatus(phase="Running", host_ip="10.0.0.1", container_statuses=(runs,))
-    seen.pods.apply(replace(pod("u1"), status=status))
+    seen.pods.apply(replace(pod("u1"), status=PodStatus(phase="Running", host_ip="10.0.0.1")))
     return seen
 
 
