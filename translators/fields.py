@@ -138,6 +138,7 @@ ROWS: tuple[Row, ...] = (
             "securityContext": "see its fields",
             "dnsPolicy": "None with dnsConfig; the others are the resolver of the host",
             "dnsConfig": "docker; without dnsPolicy None only its options",
+            "resources": "cpu and memory, of a Pod with one container and no sidecar, which has them all; else refused",
         },
     ),
     *_not_ours(
@@ -168,7 +169,6 @@ ROWS: tuple[Row, ...] = (
             "setHostnameAsFQDN": "the host name cannot be qualified; remove it",
             "hostnameOverride": "is not supported; use hostname",
             "resourceClaims": "dynamic resource allocation is not supported",
-            "resources": "resources of the whole Pod are not supported; set them for each container",
         },
     ),
     Row(
@@ -294,8 +294,8 @@ ROWS: tuple[Row, ...] = (
         CONTAINER,
         {
             "name": "the task's name",
-            "image": "docker; ignored by exec and raw_exec, by convention nomad.local/binary; of a Pod that runs it is not "
-            "changed, as an Event says",
+            "image": "docker; ignored by exec and raw_exec, by convention nomad.local/binary; of a Pod that runs it "
+            "is not changed, as an Event says",
             "command": "",
             "args": "",
             "workingDir": "",

@@ -169,7 +169,7 @@ def _warnings(pod: Pod, settings: Annotations, drivers: dict[str, str]) -> tuple
     found = [*placement.warnings(settings), *ports.warnings(pod, settings, drivers)]
     for container in pod.spec.every_container:
         if drivers[container.name] != MOCK:
-            found += resources.warnings(container)
+            found += resources.warnings(resources.of_whole_pod(container, pod.spec))
     if pod.spec.hostname and (pod.spec.host_network or any(name != DOCKER for name in drivers.values())):
         message = "a task that shares the host's name space sees the host's name instead"
         found.append(Finding("FieldIgnored", "spec.hostname", message))

@@ -6,13 +6,14 @@ the limit goes there where there is one.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from translators import quantity
 from translators.errors import Finding, Refused
 from translators.pod_to_job.context import JobContext
 from translators.records.jobs import RequestedDevice, Resources
-from translators.records.pods import Container
+from translators.records.pods import Container, PodSpec, ResourceRequirements
 
 CPU = "cpu"
 MEMORY = "memory"
@@ -57,6 +58,30 @@ def resources(container: Container, context: JobContext, *, secret_bytes: int = 
         secrets_mb=_tmpfs(secret_bytes),
         devices=_devices({**limits, **requests}, context.devices, path),
     )
+
+
+def of_whole_pod(container: Container, spec: PodSpec) -> Container:
+    """The container with what the whole Pod asks for, where it has that for itself while it runs.
+
+    Nomad limits each task, and not all of them together.
+
+    Raises:
+        Refused: for resources of a Pod of which several containers run at once.
+    """
+    whole = spec.resources
+    if whole is None or not (whole.requests or whole.limits):
+        return container
+    if len(spec.lasting_containers) > 1:
+        message = "Nomad limits each container, and not all of them together; set them for each container"
+        raise Refused(Finding("PodFeatureUnsupported", "spec.resources", message))
+    own = container.resources
+    # What a limit of its own keeps it from using is nobody else's either.
+    requests = {name: amount for name, amount in whole.requests.items() if name not in own.limits}
+    joined = ResourceRequirements(
+        requests={**own.requests, **requests},
+        limits={**whole.limits, **own.limits},
+    )
+    return replace(container, resources=joined)
 
 
 def _devices(

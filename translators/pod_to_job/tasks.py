@@ -108,7 +108,9 @@ def task(container: Container, around: Surroundings) -> Made:
         name=container.name,
         driver=driver,
         config=config(driver, container, launch, written),
-        resources=resources.resources(container, around.context, secret_bytes=there.secret_bytes),
+        resources=resources.resources(
+            resources.of_whole_pod(container, around.pod.spec), around.context, secret_bytes=there.secret_bytes
+        ),
         user=_user(named) or secured.user,
         env={**there.env, **secret.mounted.env, **signed.env, **found.env},
         kill_timeout=restarts.kill_timeout(around.pod.spec),

@@ -251,6 +251,7 @@ class PodSpec:
     host_aliases: Many[HostAlias] = ()
     dns_policy: Text = ""
     dns_config: DnsConfig | None = None
+    resources: ResourceRequirements | None = None
 
     @property
     def every_container(self) -> tuple[Container, ...]:

@@ -48,7 +48,13 @@ def test_the_documentation_is_the_table() -> None:
             {"securityContext": {"sysctls": [{"name": "a", "value": "1"}]}},
             "spec.securityContext.sysctls",
         ),
-        ({"resources": {"limits": {"cpu": "1"}}}, "spec.resources"),
+        (
+            {
+                "resources": {"limits": {"cpu": "1"}},
+                "initContainers": [container("side", restartPolicy="Always")],
+            },
+            "spec.resources",
+        ),
     ],
 )
 def test_a_pod_that_would_run_otherwise_than_written_is_refused(spec: dict[str, Any], path: str) -> None:

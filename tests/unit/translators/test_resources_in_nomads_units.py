@@ -46,6 +46,35 @@ def test_requests_and_limits(
 
 
 @pytest.mark.parametrize(
+    ("own", "whole", "expected"),
+    [
+        ({}, {"limits": {"memory": "256Mi"}}, Resources(cpu=1, memory_mb=256)),
+        (
+            {"requests": {"memory": "32Mi", "cpu": "100m"}},
+            {"requests": {"memory": "64Mi", "cpu": "250m"}, "limits": {"memory": "256Mi"}},
+            Resources(cpu=500, memory_mb=64, memory_max_mb=256),
+        ),
+        (
+            {"limits": {"memory": "64Mi"}},
+            {"requests": {"memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+            Resources(cpu=1, memory_mb=64),
+        ),
+        ({"requests": {"cpu": "1"}}, {}, Resources(cpu=2000, memory_mb=128)),
+    ],
+)
+def test_one_container_has_what_its_whole_pod_asks_for(
+    own: dict[str, dict[str, str]], whole: dict[str, dict[str, str]], expected: Resources
+) -> None:
+    subject = pod(container(resources=own), resources=whole)
+    assert task(subject, OVERSUBSCRIBED).resources == expected
+
+
+def test_containers_that_run_one_after_the_other_each_have_it() -> None:
+    subject = pod(container(), initContainers=[container("first")], resources={"limits": {"memory": "256Mi"}})
+    assert {each.resources.memory_mb for each in group(subject).tasks} == {256}
+
+
+@pytest.mark.parametrize(
     ("requests", "limits", "message"),
     [
         ({"cpu": "-1"}, {}, r"resources.requests\[cpu\]: -1 is negative"),
