@@ -54,6 +54,16 @@ def test_one_that_ends_before_its_grace_is_not_waited_for(scene: Namespace, driv
     scene.wait_gone(name)
 
 
+def test_an_image_says_itself_what_asks_it_to_end(bed: Bed, scene: Namespace) -> None:
+    image = "example.com/ends-at-usr1:1"
+    bed.docker.run("build", "--tag", image, "-", stdin=f"FROM {BUSYBOX}\nSTOPSIGNAL SIGUSR1\n".encode())
+    script = "trap 'exit 0' USR1; echo ready; while true; do sleep 0.1; done"
+    scene.create(pod("own-signal", container(script, image=image), driver="docker", terminationGracePeriodSeconds=300))
+    _wait_until_it_traps(scene, "own-signal")
+    scene.delete("own-signal")
+    scene.wait_gone("own-signal")
+
+
 @pytest.mark.parametrize("driver", _DRIVERS)
 def test_one_that_ignores_sigterm_is_killed_at_the_end_of_its_grace(scene: Namespace, driver: str) -> None:
     name = f"deaf-{driver.replace('_', '-')}"

@@ -9,6 +9,7 @@ that does not reach them for five minutes kills the whole allocation for it.
 """
 
 from translators.errors import Finding, Refused
+from translators.policy import DOCKER
 from translators.records.jobs import SECOND, Disconnect, RestartPolicy, TaskLifecycle, UpdateStrategy
 from translators.records.pods import Container, PodSpec
 
@@ -93,6 +94,14 @@ def kill_timeout(spec: PodSpec) -> int:
         message = f"{seconds} s is outside 0 to {_LONGEST_GRACE} s"
         raise Refused(Finding("InvalidField", "spec.terminationGracePeriodSeconds", message))
     return seconds * SECOND or AT_ONCE
+
+
+def kill_signal(driver: str) -> str:
+    """What asks a container to end: what its image says, else SIGTERM; for other drivers Nomad's own is SIGINT.
+
+    Source: nomad drivers/docker/handle.go Kill, which leaves it to the engine where none is named.
+    """
+    return "" if driver == DOCKER else "SIGTERM"
 
 
 def warnings(spec: PodSpec) -> tuple[Finding, ...]:

@@ -114,6 +114,7 @@ def task(container: Container, around: Surroundings) -> Made:
         user=_user(named) or secured.user,
         env={**there.env, **secret.mounted.env, **signed.env, **found.env},
         kill_timeout=restarts.kill_timeout(around.pod.spec),
+        kill_signal=restarts.kill_signal(driver),
         restart_policy=restarts.restart_policy_of(container, around.pod.spec),
         lifecycle=restarts.lifecycle(container, around.pod.spec),
         log_config=LogConfig(disabled=True) if driver == MOCK else LOGS,

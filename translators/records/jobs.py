@@ -244,7 +244,7 @@ class Task:
     user: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     kill_timeout: int = 30 * SECOND
-    kill_signal: str = "SIGTERM"
+    kill_signal: str = ""
     log_config: LogConfig = field(default_factory=LogConfig)
     restart_policy: RestartPolicy | None = None
     lifecycle: TaskLifecycle | None = None

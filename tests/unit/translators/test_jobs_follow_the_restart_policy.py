@@ -2,6 +2,7 @@ import pytest
 
 from tests.unit.translators.pods import CONTEXT, Value, container, group, job, pod, task, translation
 from translators.errors import Refused
+from translators.pod_to_job.restarts import kill_signal
 from translators.records.jobs import SECOND, Disconnect, Job, ReschedulePolicy, RestartPolicy, UpdateStrategy
 
 ENDLESS = RestartPolicy(attempts=1, interval=10 * SECOND, delay=10 * SECOND, mode="delay")
@@ -37,7 +38,12 @@ def test_nomad_neither_replaces_nor_reschedules_a_pod() -> None:
 @pytest.mark.parametrize(("seconds", "timeout"), [(0, 1), (1, SECOND), (30, 30 * SECOND), (3600, 3600 * SECOND)])
 def test_the_grace_period_is_the_kill_timeout(seconds: int, timeout: int) -> None:
     found = task(pod(terminationGracePeriodSeconds=seconds))
-    assert (found.kill_timeout, found.kill_signal) == (timeout, "SIGTERM")
+    assert found.kill_timeout == timeout
+
+
+@pytest.mark.parametrize(("driver", "signal"), [("docker", ""), ("exec", "SIGTERM"), ("raw_exec", "SIGTERM")])
+def test_an_image_says_itself_what_asks_it_to_end(driver: str, signal: str) -> None:
+    assert kill_signal(driver) == signal
 
 
 def test_a_long_grace_period_is_warned_about() -> None:
