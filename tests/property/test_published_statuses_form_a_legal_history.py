@@ -11,28 +11,43 @@ from tests.unit.translators.allocation_to_status.samples import SECOND, START, Y
 from translators import container_id
 from translators.allocation_to_status import Facts, final_status, outcome, pod_events, pod_status, status_patch
 from translators.records.allocations import Allocation, DesiredTransition, TaskEvent, TaskState
-from translators.records.pods import ContainerStatus, Pod, PodStatus
+from translators.records.pods import Container, ContainerStatus, Pod, PodSpec, PodStatus
 
 ORDER = {"Pending": 0, "Running": 1, "Succeeded": 2, "Failed": 2}
 TERMINAL = {"Succeeded", "Failed"}
 KEPT_EVENTS = 10
+TASKS = (0, 1, 2)
+
+MIGRATION = Container(name="migration", image="web:1")
+PROXY = Container(name="proxy", image="web:1", restart_policy="Always")
+#: Init containers and containers of a Pod.
+Shape = tuple[tuple[Container, ...], tuple[str, ...]]
+SHAPES: tuple[Shape, ...] = (
+    ((), ("web",)),
+    ((), ("web", "db")),
+    ((MIGRATION,), ("web",)),
+    ((PROXY,), ("web",)),
+    ((MIGRATION, PROXY), ("web",)),
+    ((PROXY, MIGRATION), ("web",)),
+)
 
 #: What happens often in a life stands here often: starts and ends, then what comes from outside.
 ACTIONS = st.sampled_from(
     [
-        *[("start", index) for index in (0, 1)] * 6,
-        *[("exit", (index, code)) for index in (0, 1) for code in (0, 0, 1, 137)] * 2,
-        *[(failure, index) for failure in ("pull fails", "cannot start", "setup", "noise") for index in (0, 1)],
-        *[(event, None) for event in ("place", "purge", "update", "settle", "lose", "reconnect", "drain")] * 2,
+        *[("start", index) for index in TASKS] * 6,
+        *[("exit", (index, code)) for index in TASKS for code in (0, 0, 1, 137)] * 2,
+        *[(failure, index) for failure in ("pull fails", "cannot start", "setup", "noise") for index in TASKS],
+        *[(event, None) for event in ("place", "purge", "update", "settle", "lose", "reconnect", "drain")] * 3,
         *[(event, None) for event in ("forget", "stop", "preempt")],
     ]
 )
 
 
 class Task:
-    """One task as Nomad's client runs it."""
+    """One task as Nomad's client runs it, by its own restart policy."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: str) -> None:
+        self.policy = policy
         self.state = "pending"
         self.failed = False
         self.restarts = 0
@@ -58,7 +73,9 @@ class Nomad:
 
     def __init__(self, subject: Pod) -> None:
         self.policy = subject.spec.restart_policy
-        self.names = [each.name for each in subject.spec.containers]
+        self.mains = [each.name for each in subject.spec.containers]
+        self.first = {each.name: each.is_sidecar for each in subject.spec.init_containers}
+        self.names = [*self.first, *self.mains]
         self.clock = 0
         self.allocations: list[dict[str, object]] = []
         self.tasks: list[dict[str, Task]] = []
@@ -87,7 +104,14 @@ class Nomad:
     def _append(self) -> None:
         self.count += 1
         self.allocations.append({"id": f"alloc-{self.count}", "job_id": "vk-1", "client_status": "pending"})
-        self.tasks.append({name: Task() for name in self.names})
+        self.tasks.append({name: Task(self._policy_of(name)) for name in self.names})
+
+    def _policy_of(self, name: str) -> str:
+        if name not in self.first:
+            return self.policy
+        if self.first[name]:
+            return "Always"
+        return "Never" if self.policy == "Never" else "OnFailure"
 
     def setup(self, index: object) -> None:
         self._emit(self._task(index), event("Task Setup", self.clock))
@@ -100,7 +124,7 @@ class Nomad:
 
     def start(self, index: object) -> None:
         task = self._task(index)
-        if task is None or task.state != "pending" or self._is_fenced() or self._is_parked(task):
+        if task is None or not self._may_start(task):
             return
         task.state = "running"
         task.started_at = f"{START + timedelta(seconds=self.clock):%Y-%m-%dT%H:%M:%SZ}"
@@ -175,6 +199,18 @@ class Nomad:
     def _is_parked(self, task: Task) -> bool:
         return any(each.details.get("start_delay") == str(YEARS) for each in task.events)
 
+    def _may_start(self, task: Task) -> bool:
+        """Init containers take turns, a sidecar's start is enough for what follows it."""
+        if task.state != "pending" or self._is_fenced() or self._is_parked(task):
+            return False
+        for name, is_sidecar in self.first.items():
+            before = self.tasks[-1][name]
+            if before is task:
+                return True
+            if not (before.started_at if is_sidecar else before.state == "dead" and not before.failed):
+                return False
+        return True
+
     def _task(self, index: object) -> Task | None:
         assert isinstance(index, int)
         if not self.allocations or not self._is_live():
@@ -186,8 +222,8 @@ class Nomad:
             task.events = [*task.events, *events][-KEPT_EVENTS:]
 
     def _decide(self, task: Task, code: int) -> None:
-        parks = self.policy == "Never" and len(self.names) > 1 and code
-        if parks or self.policy == "Always" or (self.policy == "OnFailure" and code):
+        parks = self.policy == task.policy == "Never" and self._is_main(task) and len(self.mains) > 1 and code
+        if parks or restarts(task.policy, code):
             task.state = "pending"
             task.restarts += 1
             delay = YEARS if parks else 10 * SECOND
@@ -196,7 +232,12 @@ class Nomad:
             self._give_up(task)
         else:
             task.state = "dead"
+            if all(self.tasks[-1][name].state == "dead" for name in self.mains):
+                self._kill_all()
             self._report()
+
+    def _is_main(self, task: Task) -> bool:
+        return any(self.tasks[-1][name] is task for name in self.mains)
 
     def _give_up(self, task: Task) -> None:
         self._emit(task, event("Not Restarting", self.clock, fails_task="true"))
@@ -205,10 +246,10 @@ class Nomad:
 
     def _fail_start(self, index: object, text: str) -> None:
         task = self._task(index)
-        if task is None or task.state != "pending" or self._is_fenced() or self._is_parked(task):
+        if task is None or not self._may_start(task):
             return
         self._emit(task, event("Driver Failure", self.clock, driver_error=text))
-        if self.policy == "Never":
+        if task.policy == "Never":
             self._give_up(task)
         else:
             task.restarts += 1
@@ -247,10 +288,15 @@ def restarts(policy: str, exit_code: int) -> bool:
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 
 
-def check_container(policy: str, old: ContainerStatus | None, new: ContainerStatus, *, final: bool) -> None:
+def check_container(spec: PodSpec, old: ContainerStatus | None, new: ContainerStatus, *, final: bool) -> None:
     state = new.state
+    first = {each.name: each.is_sidecar for each in spec.init_containers}
+    runs_once_before = first.get(new.name) is False
     assert sum(each is not None for each in (state.waiting, state.running, state.terminated)) == 1
-    assert not new.ready or state.running is not None
+    if runs_once_before:
+        assert new.ready == (state.terminated is not None and state.terminated.exit_code == 0)
+    else:
+        assert not new.ready or state.running is not None
     assert bool(new.started) == (state.running is not None)
     if state.running is not None:
         assert new.container_id
@@ -259,25 +305,35 @@ def check_container(policy: str, old: ContainerStatus | None, new: ContainerStat
     assert new.restart_count >= old.restart_count
     assert not old.container_id or new.container_id
     ended = old.state.terminated
-    if ended is not None and (final or not restarts(policy, ended.exit_code)):
+    if ended is not None and (final or not may_run_again(spec, new.name, ended.exit_code)):
         assert new == old
-    if policy == "Never" and old.container_id:
+    if spec.restart_policy == "Never" and old.container_id and not first.get(new.name):
         assert container_id.identity(new.container_id) == container_id.identity(old.container_id)
         assert new.restart_count == old.restart_count
 
 
-def check_step(policy: str, old: PodStatus, new: PodStatus) -> None:
+def may_run_again(spec: PodSpec, name: str, exit_code: int) -> bool:
+    """Whether a container may run once more that ended; an init container does in another allocation."""
+    for each in spec.init_containers:
+        if each.name == name:
+            return each.is_sidecar or spec.restart_policy != "Never"
+    return restarts(spec.restart_policy, exit_code)
+
+
+def check_step(spec: PodSpec, old: PodStatus, new: PodStatus) -> None:
     assert ORDER[new.phase] >= ORDER[old.phase]
     assert old.phase not in TERMINAL or new.phase == old.phase
     assert old.start_time in {None, new.start_time}
-    known = {each.name: each for each in old.container_statuses}
-    for status in new.container_statuses:
-        check_container(policy, known.get(status.name), status, final=old.phase in TERMINAL)
+    every = (*new.init_container_statuses, *new.container_statuses)
+    known = {each.name: each for each in (*old.init_container_statuses, *old.container_statuses)}
+    for status in every:
+        check_container(spec, known.get(status.name), status, final=old.phase in TERMINAL)
     if new.phase in TERMINAL:
-        assert not any(each.state.running for each in new.container_statuses)
+        assert not any(each.state.running for each in every)
     conditions = {each.type: each for each in new.conditions}
     before = {each.type: each for each in old.conditions}
-    everything_ready = new.phase == "Running" and all(each.ready for each in new.container_statuses)
+    lasting = {each.name for each in spec.lasting_containers}
+    everything_ready = new.phase == "Running" and all(each.ready for each in every if each.name in lasting)
     assert (conditions["ContainersReady"].status == "True") == everything_ready
     assert (conditions["Ready"].status == "True") == everything_ready
     for name, condition in conditions.items():
@@ -288,10 +344,11 @@ def check_step(policy: str, old: PodStatus, new: PodStatus) -> None:
 
 def publish(server: ApiServer, desired: PodStatus, state: Facts, now: datetime) -> None:
     old = server.pod
-    check_step(old.spec.restart_policy, old.status, desired)
+    check_step(old.spec, old.status, desired)
     server.publish(desired)
     held = server.pod
     assert held.status.container_statuses == desired.container_statuses
+    assert held.status.init_container_statuses == desired.init_container_statuses
     assert held.status.phase == desired.phase
     assert {each.type: each for each in held.status.conditions} == {each.type: each for each in desired.conditions}
     later = now + timedelta(seconds=30)
@@ -301,10 +358,10 @@ def publish(server: ApiServer, desired: PodStatus, state: Facts, now: datetime) 
 
 
 @pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
-@settings(max_examples=60, deadline=None)
-@given(containers=st.sampled_from([2, 1]), steps=st.lists(st.tuples(ACTIONS, st.booleans()), min_size=8, max_size=24))
+@settings(max_examples=100, deadline=None)
+@given(shape=st.sampled_from(SHAPES), steps=st.lists(st.tuples(ACTIONS, st.booleans()), min_size=8, max_size=24))
 @example(
-    containers=1,
+    shape=SHAPES[0],
     steps=[
         (("pull fails", 0), False),
         (("start", 0), True),
@@ -312,8 +369,9 @@ def publish(server: ApiServer, desired: PodStatus, state: Facts, now: datetime) 
         (("pull fails", 0), True),
     ],
 )
-def test_any_history(policy: str, containers: int, steps: list[tuple[tuple[str, object], bool]]) -> None:
-    subject = pod(policy, containers=("web", "db")[:containers])
+def test_any_history(policy: str, shape: Shape, steps: list[tuple[tuple[str, object], bool]]) -> None:
+    first, containers = shape
+    subject = pod(policy, containers=containers, init=first)
     nomad, server = Nomad(subject), ApiServer(subject)
     for index, ((action, argument), seen) in enumerate([(("place", None), True), *steps]):
         nomad.act(action, argument)

@@ -3,7 +3,8 @@
 The status and the outcome are two readings of one judgement, so that they never contradict each other.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from translators.allocation_to_status import containers as container_states
 from translators.allocation_to_status import phase as phases
@@ -11,7 +12,7 @@ from translators.allocation_to_status import placement
 from translators.allocation_to_status.endings import Ending, ending, is_replaced
 from translators.allocation_to_status.facts import Facts
 from translators.allocation_to_status.situation import TERMINAL_PHASES, Situation, see
-from translators.records.pods import ContainerStatus, Pod
+from translators.records.pods import Container, ContainerStatus, Pod
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,12 @@ def judge(pod: Pod, facts: Facts, *, ends: bool = False) -> Judgement:
     init_containers = container_states.init_container_statuses(situation, text)
     # What is refused was ended by us: its refusal says why.
     end = ending(situation, containers) if situation.facts.refusal is None else None
-    if _is_initialized(pod, init_containers) and (ends or end is not None or _cannot_go_on(situation, containers)):
-        containers = _ended(situation, containers)
-    phase = phases.phase(pod, containers, init_containers, ends=ends or end is not None)
+    over = ends or end is not None
+    if _is_initialized(pod, init_containers) and (over or _cannot_go_on(situation, containers)):
+        containers = _ended(pod.spec.containers, containers)
+    if over:
+        init_containers = _begun_and_ended(pod.spec.init_containers, init_containers)
+    phase = phases.phase(pod, containers, init_containers, ends=over)
     if end is not None and pod.status.phase not in TERMINAL_PHASES:
         phase = "Failed"
     if not ends and phase in TERMINAL_PHASES and (situation.is_up or _is_being_stopped(situation)):
@@ -87,6 +91,25 @@ def _cannot_go_on(situation: Situation, containers: tuple[ContainerStatus, ...])
     return situation.has_started or any(status.state.terminated is not None for status in containers)
 
 
-def _ended(situation: Situation, containers: tuple[ContainerStatus, ...]) -> tuple[ContainerStatus, ...]:
-    specified = {each.name: each for each in situation.pod.spec.containers}
-    return tuple(container_states.ended(specified[status.name], status) for status in containers)
+def _ended(containers: Iterable[Container], statuses: tuple[ContainerStatus, ...]) -> tuple[ContainerStatus, ...]:
+    specified = {each.name: each for each in containers}
+    return tuple(container_states.ended(specified[status.name], status) for status in statuses)
+
+
+def _begun_and_ended(
+    containers: Iterable[Container], statuses: tuple[ContainerStatus, ...]
+) -> tuple[ContainerStatus, ...]:
+    """Init containers and sidecars of a Pod that is over: of what has begun and was not seen to end nobody knows how.
+
+    Source: kubernetes pkg/kubelet/status/status_manager.go TerminatePod.
+    """
+    specified = {each.name: each for each in containers}
+    return tuple(_begun_and_ended_one(specified[status.name], status) for status in statuses)
+
+
+def _begun_and_ended_one(container: Container, status: ContainerStatus) -> ContainerStatus:
+    if not status.container_id or status.state.terminated is not None:
+        return status
+    found = container_states.ended(container, status)
+    end = found.state.terminated
+    return replace(found, ready=not container.is_sidecar and end is not None and end.exit_code == 0)

@@ -26,7 +26,7 @@ from tests.unit.translators.allocation_to_status.samples import (
     task,
     terminated,
 )
-from translators.allocation_to_status import pod_status
+from translators.allocation_to_status import final_status, pod_status
 from translators.records.allocations import TaskState
 from translators.records.pods import Container
 
@@ -280,3 +280,18 @@ class TestInitContainers:
         ended = task("dead", started(2), event("Main Tasks Dead", 6), event("Killing", 6), terminated(7, 143))
         over = pod_status(subject, facts(allocation("complete", proxy=ended, web=DONE)), NOW)
         assert (still_up.phase, over.phase) == ("Running", "Succeeded")
+
+    @pytest.mark.parametrize(
+        ("policy", "setup", "ended", "ready"),
+        [
+            ("", RUNNING, "ContainerStatusUnknown:137", False),
+            ("", DONE, "Completed:0", True),
+            ("Always", RUNNING, "ContainerStatusUnknown:137", False),
+        ],
+    )
+    def test_end_with_a_pod_whose_job_is_gone(self, policy: str, setup: TaskState, ended: str, *, ready: bool) -> None:
+        first = (Container(name="setup", image="setup:1", restart_policy=policy),)
+        seen = after(pod("Always", init=first), facts(allocation(setup=setup, web=PENDING)))
+        over = final_status(seen, facts(submitted=False), NOW)
+        assert (over.phase, shown(over, "setup")) == ("Failed", ended)
+        assert over.init_container_statuses[0].ready is ready
