@@ -229,12 +229,13 @@ async def test_an_idle_session_ends_with_a_sentence() -> None:
 
 
 async def test_a_session_in_use_is_not_idle() -> None:
-    command = Command(echo, idle_limit=0.3)
+    limit = 1.5
+    command = Command(echo, idle_limit=limit)
     async with attached(command, "input=1&output=1", "stdin", "stdout") as (peer, ids):
         for count in range(1, 8):
             peer.writer.write(peer.codec.data(ids["stdin"], b"x"))
             await peer.until(lambda count=count: len(peer.received(ids["stdout"])) == count)  # type: ignore[misc]
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(limit / 6)
         assert not command.ended.is_set()
 
 
