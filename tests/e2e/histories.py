@@ -2,8 +2,8 @@
 
 A status is level-triggered. Whoever publishes it may lack what passes between two looks, and a kubelet looks once a
 second: so two true histories of one life may differ by what one of them did not see. What later statuses themselves
-tell of is therefore put where it must have been: a run that has ended had begun, one that is probed begins unready, a
-Pod whose containers have all run was Running. What nothing tells of is not made up.
+tell of is therefore put where it must have been: a run that has ended had begun, one that is probed begins unready and
+has started up before it is ready, a Pod whose containers have all run was Running. What nothing tells of is not made up.
 
 ContainersReady and Ready have no order of their own: that they say what the containers are is a law of every single
 status (`contradictions`), and whether one was written while short-lived containers were all ready is luck.
@@ -77,11 +77,16 @@ class _Life:
             self._end(ended, restarts)
         elif "running" in state:
             self._begin(str(found.get("containerID", "")), restarts)
-            self._told.append(_running(restarts, started=found.get("started"), ready=found["ready"]))
+            self._run(restarts, started=bool(found.get("started")), ready=found["ready"])
         elif not (self._told == [] and state in _NOTHING_YET):
             seen = state_of(state, self._pod)
             if seen.get("waiting", {}).get("reason") not in self._apart_from:
                 self._told.append(_text(restarts, seen))
+
+    def _run(self, restarts: int, *, started: bool, ready: bool) -> None:
+        if ready and self._told[-1:] == [_running(restarts, started=False, ready=False)]:
+            self._told.append(_running(restarts, started=True, ready=False))
+        self._told.append(_running(restarts, started=started, ready=ready))
 
     def _begin(self, run: str, restarts: int) -> None:
         if run and run not in self._begun:
@@ -97,7 +102,7 @@ class _Life:
         self._told.append(_text(restarts, state_of({"terminated": ended}, self._pod)))
 
 
-def _running(restarts: int, *, started: object, ready: object) -> str:
+def _running(restarts: int, *, started: bool, ready: bool) -> str:
     return f"{restarts}: running{', started' if started else ''}{', ready' if ready else ''}"
 
 

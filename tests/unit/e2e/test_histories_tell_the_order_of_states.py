@@ -61,6 +61,14 @@ def test_what_is_probed_begins_unready() -> None:
     assert _main(("Running", _RUNS), **probed) == _main(("Running", _RUNS_UNREADY), ("Running", _RUNS), **probed)
 
 
+def test_what_is_ready_had_started_up() -> None:
+    before, started = {**_RUNS_UNREADY, "started": False}, ("Running", _RUNS_UNREADY)
+    starting: dict[str, Any] = {"startupProbe": {}}
+    seen = _main(("Running", before), started, ("Running", _RUNS), **starting)
+    assert _main(("Running", before), ("Running", _RUNS), **starting) == seen
+    assert seen == ["0: running", "0: running, started", "0: running, started, ready"]
+
+
 def test_ready_and_unready_again_is_another_history() -> None:
     unready = ("Running", _RUNS_UNREADY)
     assert _main(("Running", _RUNS), unready) != _main(("Running", _RUNS), unready, ("Running", _RUNS))
