@@ -3,7 +3,8 @@
 A status is level-triggered. Whoever publishes it may lack what passes between two looks, and a kubelet looks once a
 second: so two true histories of one life may differ by what one of them did not see. What later statuses themselves
 tell of is therefore put where it must have been: a run that has ended had begun, one that is probed begins unready and
-has started up before it is ready, a Pod whose containers have all run was Running. What nothing tells of is not made up.
+has started up before it is ready, a Pod whose containers have all run was Running. What nothing tells of is not made
+up.
 
 ContainersReady and Ready have no order of their own: that they say what the containers are is a law of every single
 status (`contradictions`), and whether one was written while short-lived containers were all ready is luck.
