@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,21 @@ class Nomad:
                 added.child.stop()
             self.wait_leader()
             self.wait_paths()
+
+    @contextlib.contextmanager
+    def beside_an_open_one(self) -> Iterator[str]:
+        """The address of another cluster, until the block ends: one server with neither TLS nor ACLs."""
+        ports, home = self._ports(), self.home / "open"
+        nomad_configuration.write(home, nomad_configuration.server("open", home, ports, None))
+        address, child = f"http://{LOOPBACK}:{ports.http}", self.agent("open", home)
+        child.start()
+        try:
+            with self.http(token=None, address=address) as http:
+                leader = partial(http.get, "/v1/status/leader")
+                wait_until("the open Nomad", lambda: leader().is_success, within=_START_SECONDS, of=[child])
+            yield address
+        finally:
+            child.stop()
 
     @contextlib.contextmanager
     def answering(self, connections: int) -> Iterator[None]:
