@@ -189,6 +189,7 @@ def test_a_client_that_is_drained_preempted_on_and_then_taken_away(
     for name in ("fails", "once"):
         found = namespace.wait_phase(name, "Failed", within=LATER)
         assert found["status"]["reason"] == "NodeDrained"
+        assert condition(found, "DisruptionTarget")["status"] == "True"
     moved = namespace.wait(
         "moves",
         "to run elsewhere",

@@ -5,7 +5,7 @@ change is worth, and `outcome` what has become of the Pod, for whoever decides w
 `outcome_of` read both from one judgement.
 """
 
-from translators.allocation_to_status.conditions import disruption
+from translators.allocation_to_status.conditions import NODE_LOST, disruption
 from translators.allocation_to_status.containers import has_passed_post_start
 from translators.allocation_to_status.endings import change_of_the_job
 from translators.allocation_to_status.events import EventNote, pod_events
@@ -20,6 +20,7 @@ from translators.allocation_to_status.status import failed_status, final_status,
 from translators.allocation_to_status.termination_messages import UnreadMessage, unread_messages
 
 __all__ = [
+    "NODE_LOST",
     "EventNote",
     "Facts",
     "FailureKind",

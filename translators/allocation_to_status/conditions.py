@@ -58,12 +58,12 @@ def conditions(
     return merge(pod, found, now)
 
 
-def disruption(pod: Pod, status: PodStatus, message: str, now: datetime) -> PodStatus:
-    """The same status, and that the Pod is about to be deleted for the loss of its client."""
+def disruption(pod: Pod, status: PodStatus, reason: str, message: str, now: datetime) -> PodStatus:
+    """The same status, and that the Pod ends, or is about to be deleted, for no fault of its own."""
     target = PodCondition(
         type=DISRUPTION_TARGET,
         status="True",
-        reason=NODE_LOST,
+        reason=reason,
         message=message,
         last_transition_time=now.replace(microsecond=0),
         observed_generation=pod.metadata.generation or None,

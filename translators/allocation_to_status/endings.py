@@ -15,6 +15,7 @@ from translators.records.pods import ContainerStatus, PodStatus
 _UPDATED = "alloc is being updated due to job update"
 _LOST = "alloc is lost since its node is down"
 
+_PREEMPTED, _DRAINED = "Preempted", "NodeDrained"
 NOMAD_JOB_CHANGED = "NomadJobChanged"
 _CHANGED = "Its Nomad job was registered anew, and not by Kubernetes"
 
@@ -25,6 +26,11 @@ class Ending:
 
     reason: str
     message: str
+
+    @property
+    def is_disruption(self) -> bool:
+        """Whether Nomad needed the place or lost it, which is no fault of the Pod, and nobody's wish that it ends."""
+        return self.reason in {_PREEMPTED, _DRAINED, NODE_LOST}
 
 
 def ending(situation: Situation, containers: tuple[ContainerStatus, ...]) -> Ending | None:
@@ -38,7 +44,7 @@ def ending(situation: Situation, containers: tuple[ContainerStatus, ...]) -> End
     if situation.pod.metadata.deletion_timestamp is not None or _ended_by_themselves(situation, containers):
         return None
     if current.desired_status == "evict" or current.preempted_by_allocation:
-        return Ending("Preempted", current.desired_description or "Nomad gave the place to a job of higher priority")
+        return Ending(_PREEMPTED, current.desired_description or "Nomad gave the place to a job of higher priority")
     return None if is_replaced(situation) else _ended_by(current)
 
 
@@ -49,7 +55,7 @@ def _ended_by(current: Allocation) -> Ending:
     if was_changed(current):
         return Ending(NOMAD_JOB_CHANGED, f"{_CHANGED}, and a Pod that runs once is not started again")
     if current.desired_transition.migrate:
-        return Ending("NodeDrained", f"The Nomad client {client} was drained and the Pod is not moved")
+        return Ending(_DRAINED, f"The Nomad client {client} was drained and the Pod is not moved")
     return Ending("NomadJobStopped", f"The Nomad job {current.job_id} was stopped, and not by Kubernetes")
 
 

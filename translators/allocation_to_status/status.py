@@ -101,7 +101,7 @@ def status_of(judgement: Judgement, now: datetime) -> PodStatus:
     address = addresses.pod_ip(pod, situation.facts, situation.current, host)
     reason, message = _cause(judgement)
     moment = now.replace(microsecond=0)
-    return PodStatus(
+    status = PodStatus(
         phase=judgement.phase,
         reason=reason,
         message=message,
@@ -124,6 +124,8 @@ def status_of(judgement: Judgement, now: datetime) -> PodStatus:
         observed_generation=_observed_generation(pod),
         qos_class=held.qos_class,
     )
+    disrupted = judgement.ending is not None and judgement.ending.is_disruption and held.phase not in TERMINAL_PHASES
+    return conditions.disruption(pod, status, reason, message, moment) if disrupted else status
 
 
 def _cause(judgement: Judgement) -> tuple[str, str]:

@@ -9,7 +9,7 @@ what it is not told of (nomad client/client.go runAllocs), and only from then on
 
 from datetime import datetime, timedelta
 
-from translators.allocation_to_status import EventNote, disruption, pod_events, status_patch, stranded_status
+from translators.allocation_to_status import NODE_LOST, EventNote, disruption, pod_events, status_patch, stranded_status
 from translators.records.pods import PodStatus
 from translators.tolerations import bears_a_lost_client
 from vnode.pods.actions import Action, Decision, EvictPod, Note, PatchStatus, Remember, Reread
@@ -65,7 +65,7 @@ def _evicted_at(look: Look) -> datetime | None:
 
 def _evict(look: Look, stranded: PodStatus) -> tuple[Action, ...]:
     message = f"Nomad has forgotten its client {look.observation.stranded_at} for longer than the Pod tolerates"
-    body = status_patch(look.pod, disruption(look.pod, stranded, message, look.now))
+    body = status_patch(look.pod, disruption(look.pod, stranded, NODE_LOST, message, look.now))
     told: tuple[Action, ...] = () if body is None else (PatchStatus(body),)
     event = Note(EventNote("Warning", "NodeLost", f"{message}; it is deleted", ""))
     return (*told, EvictPod(), Remember({"evicted": True}), event)

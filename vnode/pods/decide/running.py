@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from translators import container_id
 from translators.allocation_to_status import (
+    NODE_LOST,
     EventNote,
     Stage,
     change_of_the_job,
@@ -154,7 +155,7 @@ def _evict_from_a_lost_client(look: Look) -> Decision | None:
     client = current.node_name or current.node_id
     message = f"Nomad has lost its client {client} for longer than the Pod tolerates ({patience.total_seconds():.0f} s)"
     desired = look.status
-    body = status_patch(look.pod, disruption(look.pod, desired, message, look.now))
+    body = status_patch(look.pod, disruption(look.pod, desired, NODE_LOST, message, look.now))
     told: tuple[Action, ...] = () if body is None else (PatchStatus(body),)
     event = Note(EventNote("Warning", "NodeLost", f"{message}; it is deleted", ""))
     return Decision("its client is lost for too long", (*told, EvictPod(), Remember({"evicted": True}), event))

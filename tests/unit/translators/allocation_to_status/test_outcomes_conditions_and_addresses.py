@@ -154,6 +154,25 @@ def test_an_end_from_outside_fails_the_pod(policy: str, end: dict[str, Any], rea
     assert pod_status(pod(policy, deleting=True), ended, NOW).reason == ""
 
 
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ({**stopped("Preempted by alloc ID x"), "desired_status": "evict"}, "Preempted"),
+        (stopped("alloc is being migrated", migrate=True), "NodeDrained"),
+        (stopped(LOST), "NodeLost"),
+        (stopped("alloc not needed due to job update"), None),
+    ],
+)
+def test_an_end_for_want_of_a_place_is_a_disruption_as_jobs_read_it(end: dict[str, Any], reason: str | None) -> None:
+    """What somebody stopped by hand is none."""
+    ended = facts(allocation_of({"web": KILLED}, "lost" if reason == "NodeLost" else "complete", **end))
+    subject = pod("Never")
+    status = pod_status(subject, ended, NOW)
+    found = [(each.status, each.reason) for each in status.conditions if each.type == "DisruptionTarget"]
+    assert found == ([] if reason is None else [("True", reason)])
+    assert pod_status(with_status(subject, status), ended, at(300)) == status
+
+
 def test_an_end_that_somebody_asked_for_is_told_with_its_reason_or_not_yet() -> None:
     """A task's end is told before its allocation's; in between nobody knows whether it will be started again."""
     running = after(pod("Never"), facts(allocation(web=RUNNING)))
