@@ -23,7 +23,7 @@ from vnode.settings import Settings, SettingsError, load
 
 T = typing.TypeVar("T")
 
-_FILE_ONLY = frozenset({"devices", "policy"})
+_FILE_ONLY = frozenset({"devices", "policy", "priorities"})
 
 
 def _option(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -21,5 +21,6 @@ def job_context(
         kubernetes_service=settings.kubernetes_endpoint,
         routable_allocations=settings.routable_allocations,
         devices=settings.devices,
+        priorities=settings.priorities,
         large_data=settings.nomad_policy_token_file is not None,
     )

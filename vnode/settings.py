@@ -31,9 +31,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from translators.devices import checked
+from translators.devices import checked as checked_devices
 from translators.namespaces import nomad_namespace
 from translators.policy import Policy
+from translators.priorities import checked as checked_priorities
 
 _STANDARD_VARIABLES = {
     "kubeconfig": "KUBECONFIG",
@@ -170,9 +171,13 @@ class Settings(BaseSettings):
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of /metrics and /healthz on loopback; 0 is none.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="console on a terminal, else json.")
-    devices: Annotated[dict[str, str], AfterValidator(checked)] = Field(
+    devices: Annotated[dict[str, str], AfterValidator(checked_devices)] = Field(
         default_factory=dict,
         description="Extended resources of the Node and Nomad's devices behind them; only in the file.",
+    )
+    priorities: Annotated[dict[str, int], AfterValidator(checked_priorities)] = Field(
+        default_factory=dict,
+        description="Nomad's priorities of Pods, by the names of their PriorityClasses; only in the file.",
     )
     policy: Policy = Field(default_factory=Policy, description="Who may use what; only in the file.")
 

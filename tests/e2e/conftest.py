@@ -68,14 +68,19 @@ def vnode(bed: Bed) -> Iterator[VnodeProcess]:
     deploy = REPOSITORY / "deploy"
     for file in ("base/policy/runtimeclasses.yaml", "components/persistent-volumes/storageclass.yaml"):
         bed.kubectl("apply", f"--filename={deploy / file}")
-    drivers = {"raw_exec": {"namespaces": ["scene-*"]}, "mock_driver": {"namespaces": ["scene-*"]}}
+    drivers = {
+        "raw_exec": {"namespaces": ["scene-*"]},
+        "mock_driver": {"namespaces": ["scene-*"]},
+        "docker": {"privileged": ["scene-owners-*"]},
+    }
     policy = {
         "drivers": drivers,
         "vault": {"roles": {"*": "{namespace}_*"}},
         "identities": {"audiences": {"scene-*": "{namespace}.example.com"}},
         "host_paths": {"scene-*": str(shared_directory(bed))},
     }
-    with bed.vnode("--node-pool=all", "--persistent-volumes", settings={"policy": policy}) as process:
+    settings = {"policy": policy, "priorities": {"urgent": 80}}
+    with bed.vnode("--node-pool=all", "--persistent-volumes", settings=settings) as process:
         yield process
 
 

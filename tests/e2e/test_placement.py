@@ -84,6 +84,16 @@ def test_what_nomad_weighs_is_in_the_job_as_nomad_holds_it(bed: Bed, scene: Name
     assert job["Affinities"] == [affinity]
 
 
+def test_a_class_of_kubernetes_is_a_priority_of_nomad_where_an_administrator_says_so(
+    bed: Bed, scene: Namespace
+) -> None:
+    kind = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass"}
+    for name, value in (("urgent", 1000), ("nameless", 2000)):
+        scene.apply({**kind, "metadata": {"name": name}, "value": value})
+        scene.create(pod(name, _RUNS, priorityClassName=name))
+    assert [_job(bed, scene.wait_ready(name))["Priority"] for name in ("urgent", "nameless")] == [80, 50]
+
+
 @pytest.mark.parametrize(
     ("name", "asked", "pool"),
     [

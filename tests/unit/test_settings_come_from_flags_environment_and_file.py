@@ -88,6 +88,8 @@ def test_a_wrong_value_is_named_by_its_flag(flags: dict[str, str], sentence: str
         ("a: [", "is not YAML"),
         ("- a\n", "expected settings by name"),
         ("policy: {drivers: {qemu: {}}}\n", "--policy"),
+        ("priorities: {urgent: 200}\n", "--priorities: urgent: 200 is no priority of Nomad"),
+        ("priorities: {urgent: high}\n", "--priorities.urgent: .* integer"),
     ],
 )
 def test_a_wrong_file_is_a_sentence(tmp_path: Path, text: str, sentence: str) -> None:

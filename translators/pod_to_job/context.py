@@ -15,6 +15,7 @@ class JobContext:
     `routable_allocations` says whether the cluster reaches the addresses that Nomad gives to allocations in a
     bridge or CNI network; out of the box it does not.
     `devices` are the extended resources that Pods may ask for, and the devices of Nomad behind them.
+    `priorities` are those of Nomad that PriorityClasses stand for, by their names.
     `large_data` says that more data than the tasks of a job may read by themselves may be put before them by a policy.
     `pod_link` is the address of a page about a Pod, with `{namespace}` and `{pod}`, shown in Nomad's UI.
     """
@@ -31,5 +32,6 @@ class JobContext:
     kubernetes_service: tuple[str, int] | None = None
     routable_allocations: bool = False
     devices: Mapping[str, str] = field(default_factory=dict)
+    priorities: Mapping[str, int] = field(default_factory=dict)
     large_data: bool = False
     pod_link: str = ""

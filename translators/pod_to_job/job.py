@@ -128,7 +128,7 @@ def _job(around: Surroundings, tasks: tuple[Task, ...]) -> Job:
             logins=bool(around.data.logins),
         ),
         task_groups=(_group(around, tasks),),
-        priority=placement.priority(settings),
+        priority=placement.priority(settings, pod.spec.priority_class_name, context.priorities),
         constraints=(*placement.constraints(settings), *((registries.CONSTRAINT,) if around.data.logins else ())),
         affinities=placement.affinities(settings),
         update=restarts.update(pod.spec),

@@ -4,13 +4,12 @@ Operands and rules: nomad/structs Constraint.Validate and Affinity.Validate.
 """
 
 import re
+from collections.abc import Mapping
 
-from translators import annotations
+from translators import annotations, priorities
 from translators.annotations import Annotations, Setting
 from translators.errors import Finding
 from translators.records.jobs import Affinity, Constraint
-
-DEFAULT_PRIORITY = 50
 
 _COMPARISONS = frozenset({"=", "==", "is", "!=", "not", "<", "<=", ">", ">=", "regexp", "version", "semver"})
 _SETS = frozenset({"set_contains", "set_contains_all", "set_contains_any"})
@@ -52,13 +51,14 @@ def node_pool(settings: Annotations, default: str) -> str:
     return setting.text
 
 
-def priority(settings: Annotations) -> int:
-    """The job's priority, 1 to 100."""
+def priority(settings: Annotations, priority_class: str, by_class: Mapping[str, int]) -> int:
+    """The job's priority: by annotation, else by what the PriorityClass means here, else the default."""
     setting = settings.setting(annotations.PRIORITY)
     if setting is None:
-        return DEFAULT_PRIORITY
-    if not re.fullmatch(r"[0-9]{1,3}", setting.text, re.ASCII) or not 1 <= int(setting.text) <= _MOST:
-        raise setting.refused(f"{setting.text!r} is not a number from 1 to {_MOST}")
+        return by_class.get(priority_class, priorities.DEFAULT)
+    least, most = priorities.LEAST, priorities.MOST
+    if not re.fullmatch(r"[0-9]{1,3}", setting.text, re.ASCII) or not least <= int(setting.text) <= most:
+        raise setting.refused(f"{setting.text!r} is not a number from {least} to {most}")
     return int(setting.text)
 
 

@@ -244,6 +244,7 @@ class PodSpec:
     readiness_gates: Many[ReadinessGate] = ()
     tolerations: Many[Toleration] = ()
     runtime_class_name: Text = ""
+    priority_class_name: Text = ""
     service_account_name: Text = ""
     image_pull_secrets: Many[ObjectReference] = ()
     enable_service_links: bool = True
