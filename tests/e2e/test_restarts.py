@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.manifests import Manifest, container, deployment, pod, stateful_set
 from tests.e2e.namespace import (
@@ -18,6 +19,7 @@ from tests.e2e.namespace import (
     terminated,
     waiting,
 )
+from tests.e2e.recorder import recorded
 
 _REASONS = {0: "Completed", 3: "Error"}
 
@@ -100,6 +102,20 @@ def test_a_deployment_replaces_a_pod_that_is_deleted(scene: Namespace) -> None:
     wait_until("another Pod to be Ready", replaced, within=SOON)
 
 
+def test_a_deployment_surges_and_has_never_fewer_than_it_wants(bed: Bed, scene: Namespace) -> None:
+    strategy = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    surging = deployment("surging", "exec sleep 3600", 2, terminationGracePeriodSeconds=1)
+    surging["spec"]["strategy"] = strategy
+    scene.create(surging)
+    scene.kubectl("rollout", "status", "deployment/surging", "--timeout=60s")
+    with recorded(bed, f"/apis/apps/v1/namespaces/{scene.name}/deployments") as (told,):
+        scene.kubectl("set", "env", "deployment/surging", "CHANGED=yes")
+        wait_until("the rollout", lambda: any(map(_is_rolled_out, told.of("surging"))), within=LATER)
+        seen = [each["status"] for each in told.of("surging")]
+    assert min(each.get("availableReplicas", 0) for each in seen) == 2
+    assert max(each["replicas"] for each in seen) == 3
+
+
 def test_a_stateful_set_starts_in_order_and_keeps_its_names(scene: Namespace) -> None:
     scene.create(stateful_set("ordered", "exec sleep 3600", 2, terminationGracePeriodSeconds=1))
     second = scene.wait_ready("ordered-1", within=LATER)
@@ -132,6 +148,12 @@ def test_with_never_the_failure_of_one_container_leaves_the_other_alone(scene: N
     assert terminated(found, "lives")["exitCode"] == 0
     assert [container_status(found, name)["restartCount"] for name in ("fails", "lives")] == [0, 0]
     assert scene.logs("two", "--container=lives") == "survived\n"
+
+
+def _is_rolled_out(found: Manifest) -> bool:
+    status = found["status"]
+    current = status["observedGeneration"] == found["metadata"]["generation"]
+    return current and [status.get(each) for each in ("replicas", "updatedReplicas", "availableReplicas")] == [2, 2, 2]
 
 
 def _first_ready(namespace: Namespace, app: str) -> Manifest:
