@@ -5,7 +5,7 @@ Values are bytes and never shown in a representation.
 
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -22,6 +22,8 @@ _IN_MESSAGES = {CONFIG_MAP: "configmap", SECRET: "secret"}
 #: A kubelet's part of a token's life after which it asks for the next one, and the longest time it waits for that.
 _REFRESHED_AFTER = 0.8
 _LONGEST_USE = timedelta(hours=24)
+#: What our clock and the API server's may differ by.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 class ObjectKey(NamedTuple):
@@ -50,7 +52,7 @@ class DataObject:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A ServiceAccount token and its life."""
+    """A ServiceAccount token and its life, by our clock, be that right or wrong."""
 
     value: str = field(repr=False)
     issued: datetime
@@ -60,6 +62,14 @@ class Token:
         """When the next one is to be asked for; `jitter` in [-1, 1] spreads that over 20 s, as a kubelet does."""
         due = self.issued + min((self.expires - self.issued) * _REFRESHED_AFTER, _LONGEST_USE)
         return due + timedelta(seconds=10 * jitter)
+
+    def is_due(self, now: datetime, jitter: float) -> bool:
+        """Whether the next one is to be asked for now; of one from the future nobody knows how old it is."""
+        return self.refresh_at(jitter) <= now or now + _CLOCKS_DIFFER < self.issued
+
+    def shifted(self, step: timedelta) -> "Token":
+        """The same, by a clock that was set by so much."""
+        return replace(self, issued=self.issued + step, expires=self.expires + step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -314,7 +314,7 @@ class Service:
                 hooks=self.hooks,
                 messages=MessageReader(self.client, NomadLogs(self.transport)),
                 link=self.link,
-                tokens=TokenRequester(self._writing(self.kubernetes)),
+                tokens=TokenRequester(self._writing(self.kubernetes), self.calendar.now),
                 grants=self._grants,
             ),
             circumstances=self._circumstances,

@@ -1,4 +1,4 @@
-"""What befalls the machine of vnode and that of Nomad's server: a pure function of seed and step."""
+"""What befalls the machines of vnode, of Nomad's server and of the control plane: a pure function of seed and step."""
 
 from dataclasses import dataclass
 from random import Random
@@ -9,6 +9,7 @@ _STALLS = (1, 3, 9, 18)
 _OUTAGES = (0, 5, 10)
 #: Seconds by which the clock is wrong from then on.
 _CLOCKS = (-3000, -60, 0, 60, 3600)
+_API_AWAY, _ETCD_AWAY = 0.015, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,38 @@ class ServerDies:
     seconds: int
 
 
-Blow = Kill | Stall | SetClock | ServerDies
+@dataclass(frozen=True, slots=True)
+class ApiServerDies:
+    """The Kubernetes API server dies, and is started again after some seconds."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdDies:
+    """What the API server keeps everything in dies, and is started again, with its data, after some seconds."""
+
+    seconds: int
+
+
+Blow = Kill | Stall | SetClock | ServerDies | ApiServerDies | EtcdDies
 
 
 def blows(seed: int, step: int) -> tuple[Blow, ...]:
-    """What happens at one step."""
+    """What happens at one step; each machine has dice of its own."""
+    return (*_to_the_control_plane(seed, step), *_to_vnode_and_nomad(seed, step))
+
+
+def _to_the_control_plane(seed: int, step: int) -> tuple[Blow, ...]:
+    dice = Random(f"{seed} control plane {step}")
+    api_server, etcd = (dice.random() < share for share in (_API_AWAY, _ETCD_AWAY))
+    return (
+        *((ApiServerDies(dice.choice(_OUTAGES)),) if api_server else ()),
+        *((EtcdDies(dice.choice(_OUTAGES)),) if etcd else ()),
+    )
+
+
+def _to_vnode_and_nomad(seed: int, step: int) -> tuple[Blow, ...]:
     dice = Random(f"{seed} machine {step}")
     killed, stalled, is_set, away = (dice.random() < share for share in (_KILLED, _STALLED, _SET, _AWAY))
     return (

@@ -6,6 +6,7 @@ what is done to which Pod; when the servers answer is theirs.
     scripts/soak --seeds 1-500 --pods 200
 """
 
+import itertools
 import math
 import random
 import sys
@@ -21,18 +22,20 @@ import click
 
 from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.errors import BedError
+from tests.e2e.bed.processes import Child
 from tests.e2e.namespace import Namespace
 from tests.faults.between import Between, between
 from tests.faults.clock import ShiftedClock
 from tests.faults.director import Director
 from tests.faults.forked import ForkedVnode, forked
-from tests.faults.machine import Blow, Kill, ServerDies, SetClock, Stall, blows
+from tests.faults.machine import ApiServerDies, Blow, EtcdDies, Kill, ServerDies, SetClock, Stall, blows
 from tests.faults.plan import calm, seeded
 from tests.faults.stage import Stage
 from tests.faults.workload import Life, lives
 
 _STEP_SECONDS = 0.5
 SETTLE_SECONDS = 240.0
+_READY_SECONDS = 90.0
 _DELETED_PER_STEP = 0.06
 #: Connections that a server takes; vnode's own budget is 24 requests and some streams.
 _CAPS = (1000, 1000, 40, 16)
@@ -148,14 +151,17 @@ def _live(at: Trial, stage: Stage, seed: int, first: dict[str, Life], seconds: f
     steps = int(seconds / _STEP_SECONDS)
     # All of the first generation exists after half of the time.
     batch = -(-2 * len(coming) // steps)
-    machines = Machines(at)
+    machines, step = Machines(at), itertools.count()
     try:
-        for step in range(steps):
+        # Time in which nobody can create anything is added.
+        while steps:
             due = time.monotonic() + _STEP_SECONDS
-            # Who still bears a name must not keep others from coming.
-            coming = coming[batch:] + [life for life in coming[:batch] if not stage.create(life)]
-            coming += stage.delete_some(_DELETED_PER_STEP)
-            for blow in blows(seed, step):
+            if machines.take_orders():
+                # Who still bears a name must not keep others from coming.
+                coming = coming[batch:] + [life for life in coming[:batch] if not stage.create(life)]
+                coming += stage.delete_some(_DELETED_PER_STEP)
+                steps -= 1
+            for blow in blows(seed, next(step)):
                 met[type(blow).__name__] += 1
                 machines.suffer(blow)
             machines.recover(time.monotonic())
@@ -172,7 +178,25 @@ class Machines:
     def __init__(self, at: Trial) -> None:
         """All is well."""
         self._at = at
-        self._stalled_until = self._away_until = 0.0
+        self._control_plane = at.bed.control_plane
+        self._stalled_until = 0.0
+        self._away_until: dict[Child, float] = {}
+        #: Since when the API server may be asked whether it is ready; None while it is known to be.
+        self._api_back_at: float | None = None
+
+    def take_orders(self) -> bool:
+        """Whether the API server can be asked for anything, after an outage of it or of etcd."""
+        if self._api_back_at is None:
+            return True
+        waited = time.monotonic() - self._api_back_at
+        if waited < 0:
+            return False
+        self._control_plane.apiserver.must_live()
+        if self._control_plane.is_ready():
+            self._api_back_at = None
+        elif waited > _READY_SECONDS:
+            raise BedError(f"the API server is not ready {waited:.0f} s after its outage")
+        return self._api_back_at is None
 
     def suffer(self, blow: Blow) -> None:
         """Let it happen."""
@@ -186,19 +210,39 @@ class Machines:
                 self._at.vnode.kill()
                 self._at.vnode.start()
             case ServerDies(seconds):
-                self._at.bed.nomad.server.kill()
-                self._away_until = time.monotonic() + seconds
+                self._end(self._at.bed.nomad.server, seconds)
+            case ApiServerDies(seconds):
+                self._end(self._control_plane.apiserver, seconds)
+                self._api_back_at = math.inf
+            case EtcdDies(seconds):
+                self._end(self._control_plane.etcd, seconds)
+                self._api_back_at = math.inf
 
     def recover(self, now: float = math.inf) -> None:
         """Let go on, and start again, whatever was long enough away; by default everything, and wait for it."""
         if 0 < self._stalled_until <= now:
             self._at.vnode.resume()
             self._stalled_until = 0.0
-        if 0 < self._away_until <= now:
-            self._at.bed.nomad.start_server()
-            self._away_until = 0.0
+        self._start_if_due(self._at.bed.nomad.server, now)
+        etcd, api_server = self._control_plane.etcd, self._control_plane.apiserver
+        self._start_if_due(etcd, now)
+        # An API server that is started without etcd gives up.
+        if etcd not in self._away_until:
+            self._start_if_due(api_server, now)
+        if self._api_back_at == math.inf and not self._away_until.keys() & {etcd, api_server}:
+            self._api_back_at = time.monotonic()
         if now == math.inf:
             self._at.bed.nomad.wait_leader()
+            self._control_plane.wait_ready()
+
+    def _end(self, child: Child, seconds: int) -> None:
+        child.kill()
+        self._away_until[child] = time.monotonic() + seconds
+
+    def _start_if_due(self, child: Child, now: float) -> None:
+        if child in self._away_until and self._away_until[child] <= now:
+            child.start()
+            del self._away_until[child]
 
 
 @click.command(help=__doc__)

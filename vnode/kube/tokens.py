@@ -3,6 +3,7 @@
 Source: kubernetes authentication/v1 TokenRequest, pkg/kubelet/token/token_manager.go.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -17,12 +18,14 @@ _DEFAULT_ACCOUNT = "default"
 class TokenRequester:
     """Asks for tokens on behalf of Pods."""
 
-    def __init__(self, connection: Requests) -> None:
+    def __init__(self, connection: Requests, now: Callable[[], datetime]) -> None:
         self._connection = connection
+        self._now = now
 
     async def request(self, pod: Pod, need: TokenNeed) -> Token:
         """A token for a Pod, with the audience and the life that it asks for.
 
+        Its life counts from when it came: by a clock that is wrong, the end that it names may be over, or far too late.
         Raises NotFound when the ServiceAccount or the Pod is gone, Conflict when another Pod bears its name, and the
         other kinds of `vnode.errors`; no text of theirs holds a token.
         """
@@ -37,8 +40,8 @@ class TokenRequester:
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
         answer = decode_object(await self._connection.request("POST", path, body=encode(body)))
         try:
-            expires = datetime.fromisoformat(answer["status"]["expirationTimestamp"])
             life = timedelta(seconds=int(answer["spec"]["expirationSeconds"]))
-            return Token(str(answer["status"]["token"]), expires - life, expires)
+            received = self._now()
+            return Token(str(answer["status"]["token"]), received, received + life)
         except (KeyError, TypeError, ValueError):
             raise Unavailable("the API server's answer to a TokenRequest is not understood") from None

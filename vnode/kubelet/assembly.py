@@ -200,7 +200,10 @@ def _certificate(settings: KubeletSettings, kubernetes: Watches) -> ServingCerti
     if not settings.signed_by_cluster:
         return own
     signer = SigningRequests(kubernetes, time.monotonic, random.random)
-    return SignedCertificate(settings.node, [settings.address], signer, own, now=_now, random=random.random)
+    steady = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    return SignedCertificate(
+        settings.node, [settings.address], signer, own, now=_now, steady=steady, random=random.random
+    )
 
 
 def _authority(settings: KubeletSettings, kubernetes: Watches) -> FileAuthority | ClusterAuthority:

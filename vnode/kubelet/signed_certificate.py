@@ -27,8 +27,11 @@ _USAGES = ("digital signature", "server auth")
 #: together do not ask together for ever.
 _EARLIEST, _LATEST = 0.7, 0.9
 _FIRST_BACKOFF, _LONGEST_BACKOFF = timedelta(seconds=10), timedelta(minutes=15)
-#: The wall clock may be set, so it is looked at now and then.
-_LONGEST_SLEEP = timedelta(hours=1)
+#: A machine may be suspended, so the clock is looked at now and then.
+_LONGEST_SLEEP = 3600.0
+#: The cluster's signer dates back by five minutes (kubernetes pkg/controller/certificates/signer/signer.go), and a
+#: certificate is fetched as soon as it is there: what seems older, or younger, shows that our clock is wrong.
+_DATED_BACK = timedelta(minutes=10)
 
 
 class Signer(Protocol):
@@ -47,13 +50,19 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Held:
+    """What it is served with, until when, and when the next one is asked for, seconds of the steady clock."""
+
     certificate: Certificate
-    ends: datetime
-    renewed: datetime
+    ends: float
+    renewed: float
 
 
 class SignedCertificate:
-    """The certificate that the cluster signed last, or what stands in for it; `run` asks for it and renews it."""
+    """The certificate that the cluster signed last, or what stands in for it; `run` asks for it and renews it.
+
+    `now` is the time of day, which may be wrong and may be set; `steady` are seconds that nobody sets, a suspended
+    machine's sleep included: the life of a certificate is counted by them.
+    """
 
     def __init__(
         self,
@@ -63,6 +72,7 @@ class SignedCertificate:
         stand_in: ServingCertificate,
         *,
         now: Callable[[], datetime],
+        steady: Callable[[], float],
         random: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -71,13 +81,14 @@ class SignedCertificate:
         self._signer = signer
         self._stand_in = stand_in
         self._now = now
+        self._steady = steady
         self._random = random
         self._sleep = sleep
         self._held: _Held | None = None
 
     async def current(self) -> Certificate:
         """The signed one while it is valid."""
-        if self._held is not None and self._now() < self._held.ends:
+        if self._held is not None and self._steady() < self._held.ends:
             return self._held.certificate
         return await self._stand_in.current()
 
@@ -96,10 +107,11 @@ class SignedCertificate:
                 continue
             backoff = _FIRST_BACKOFF
             self._held = held
-            _log.info("serves with a certificate signed by the cluster", ends=held.ends, renewed=held.renewed)
+            left = held.renewed - self._steady()
+            _log.info("serves with a certificate signed by the cluster", renewed_in=round(left))
             await renewed()
-            while (left := held.renewed - self._now()) > timedelta():
-                await self._sleep(min(left, _LONGEST_SLEEP).total_seconds())
+            while (left := held.renewed - self._steady()) > 0:
+                await self._sleep(min(left, _LONGEST_SLEEP))
 
     async def _ask(self) -> _Held:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -120,10 +132,12 @@ class SignedCertificate:
             raise UnusableCertificate(f"the cluster's signer sent no certificate: {error}") from error
         if leaf.public_key() != key.public_key():
             raise UnusableCertificate("the cluster's signer sent a certificate for another key")
-        received = self._now()
+        life = _life(leaf, self._now())
+        if life <= 0:
+            raise UnusableCertificate("the cluster's signer sent a certificate that has ended")
+        received = self._steady()
         part = _EARLIEST + (_LATEST - _EARLIEST) * self._random()
-        ends = leaf.not_valid_after_utc
-        return _Held(Certificate(chain, private_key_pem(key)), ends, received + (ends - received) * part)
+        return _Held(Certificate(chain, private_key_pem(key)), received + life, received + life * part)
 
     def _request(self, key: ec.EllipticCurvePrivateKey) -> bytes:
         request = (
@@ -133,6 +147,13 @@ class SignedCertificate:
             .sign(key, hashes.SHA256())
         )
         return request.public_bytes(serialization.Encoding.PEM)
+
+
+def _life(received: x509.Certificate, now: datetime) -> float:
+    """The seconds that a certificate is still valid, as it says itself where our clock is wrong."""
+    began, ends = received.not_valid_before_utc, received.not_valid_after_utc
+    is_right = timedelta() <= now - began <= _DATED_BACK
+    return (ends - (now if is_right else began)).total_seconds()
 
 
 class UnusableCertificate(PeerError):

@@ -4,7 +4,7 @@ Only what a Pod of ours names is held, once for all Pods that name it, and dropp
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 from zlib import crc32
@@ -106,10 +106,15 @@ class ObjectStore:
         if uid in self._references:
             self._tokens.setdefault(uid, {})[need] = token
 
+    def shift(self, step: timedelta) -> None:
+        """The clock was set by so much: no token is older or younger for that."""
+        for tokens in self._tokens.values():
+            tokens.update({need: token.shifted(step) for need, token in tokens.items()})
+
     def due(self, now: datetime) -> Iterator[PodUid]:
         """The Pods that have a token which is to be renewed."""
         for uid, tokens in self._tokens.items():
-            if any(token.refresh_at(jitter(uid)) <= now for token in tokens.values()):
+            if any(token.is_due(now, jitter(uid)) for token in tokens.values()):
                 yield uid
 
     def _take(self, place: Place, uid: PodUid) -> None:
@@ -140,7 +145,7 @@ class ObjectStore:
     def _stamp(self, pod: Pod, found: References) -> str:
         parts = [f"{key.kind}/{key.name}={_version(self._objects.get(Place(pod.metadata.namespace, key)))}"
                  for key in sorted(found.objects)]  # fmt: skip
-        parts += [f"{need}={token.issued.isoformat()}" for need, token in sorted(self._tokens.get(pod.uid, {}).items())]
+        parts += [f"{need}={token.value}" for need, token in sorted(self._tokens.get(pod.uid, {}).items())]
         if found.own_fields:
             parts.append(str(sorted(pod.metadata.labels.items()) + sorted(pod.metadata.annotations.items())))
         return sha256("\n".join(parts).encode()).hexdigest()[:16]

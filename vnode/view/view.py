@@ -109,6 +109,7 @@ class View:
         """The clock was set by so much: what we remember by it was then, by the time that it shows now."""
         self._memories = {uid: memory.shifted(step) for uid, memory in self._memories.items()}
         self._owners = {owner: history.shifted(step) for owner, history in self._owners.items()}
+        self.objects.shift(step)
 
     def confirm_absence(self, uid: PodUid) -> None:
         """Note that the API was asked and knows no such Pod."""

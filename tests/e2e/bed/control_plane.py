@@ -85,6 +85,13 @@ class ControlPlane:
         accounts = "/api/v1/namespaces/default/serviceaccounts/default"
         wait_until("the default ServiceAccount", lambda: self.api(accounts), within=_START_SECONDS, of=children)
 
+    def is_ready(self) -> bool:
+        """Whether the API server answers, and says that all of it and etcd are ready."""
+        try:
+            return self._ready()
+        except httpx2.HTTPError:
+            return False
+
     @contextmanager
     def away(self) -> Iterator[None]:
         """An outage of the API server; what it keeps is kept, and at the end of the block it is ready again."""

@@ -21,7 +21,7 @@ ANSWER = {
 
 async def test_a_token_is_bound_to_its_pod_and_lives_as_asked() -> None:
     connection = ScriptedConnection([ANSWER])
-    found = await TokenRequester(connection).request(pod(), NEED)
+    found = await TokenRequester(connection, lambda: NOON).request(pod(), NEED)
     (call,) = connection.calls
     assert call.line == "POST /api/v1/namespaces/team-a/serviceaccounts/default/token"
     assert call.body["spec"] == {
@@ -38,16 +38,24 @@ async def test_a_token_is_bound_to_its_pod_and_lives_as_asked() -> None:
     assert "the.token" not in repr(found)
 
 
+@pytest.mark.parametrize("wrong", [-timedelta(hours=2), timedelta(hours=2)])
+async def test_its_life_begins_when_it_comes_whatever_our_clock_shows(wrong: timedelta) -> None:
+    """By the server's times it would be over already, and another one asked for at once, for ever."""
+    found = await TokenRequester(ScriptedConnection([ANSWER]), lambda: NOON + wrong).request(pod(), NEED)
+    assert (found.issued, found.expires) == (NOON + wrong, NOON + wrong + timedelta(seconds=3607))
+    assert not found.is_due(NOON + wrong, 0)
+
+
 async def test_without_an_audience_it_is_the_api_servers() -> None:
     connection = ScriptedConnection([ANSWER])
-    await TokenRequester(connection).request(pod(), TokenNeed("", 600))
+    await TokenRequester(connection, lambda: NOON).request(pod(), TokenNeed("", 600))
     assert "audiences" not in connection.calls[0].body["spec"]
 
 
 async def test_an_answer_that_is_not_understood_is_not_shown() -> None:
     connection = ScriptedConnection([{"status": {"token": "the.token.itself"}}])
     with pytest.raises(Unavailable) as caught:
-        await TokenRequester(connection).request(pod(), NEED)
+        await TokenRequester(connection, lambda: NOON).request(pod(), NEED)
     assert "the.token" not in str(caught.value)
 
 

@@ -25,12 +25,16 @@ YEAR = timedelta(days=365)
 
 @dataclass
 class Scene:
-    """A signer that approves at once, unless `refusals` are left, and a clock that only sleeping moves."""
+    """A signer that approves at once, unless `refusals` are left, and clocks that only sleeping moves.
+
+    `wrong` is by how much our time of day is wrong.
+    """
 
     lifetime: timedelta = YEAR
     refusals: list[PeerError] = field(default_factory=list)
     random: float = 0.5
     at: datetime = BEGAN
+    wrong: timedelta = timedelta()
     asked: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     requests: list[x509.CertificateSigningRequest] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
@@ -43,8 +47,18 @@ class Scene:
     def __post_init__(self) -> None:
         self.approves.set()
         self.certificate = SignedCertificate(
-            "nomad", ["10.0.0.7"], self, self, now=lambda: self.at, random=lambda: self.random, sleep=self.sleep
+            "nomad",
+            ["10.0.0.7"],
+            self,
+            self,
+            now=lambda: self.at + self.wrong,
+            steady=self.steady,
+            random=lambda: self.random,
+            sleep=self.sleep,
         )
+
+    def steady(self) -> float:
+        return (self.at - BEGAN).total_seconds()
 
     async def current(self) -> Certificate:
         return STAND_IN
@@ -140,10 +154,40 @@ async def test_it_is_renewed_after_most_of_its_life_with_a_new_key(random: float
     assert scene.requests[0].public_key() != scene.requests[1].public_key()
 
 
-async def test_a_clock_that_was_set_is_noticed_within_the_hour() -> None:
+async def test_a_sleep_of_the_machine_is_noticed_within_the_hour() -> None:
     scene = Scene()
     await scene.until(1)
     assert max(scene.slept, default=0) <= 3600
+
+
+@pytest.mark.parametrize("wrong", [-2 * YEAR, -timedelta(hours=9), timedelta(hours=9), 2 * YEAR])
+async def test_a_wrong_clock_neither_ends_a_life_nor_prolongs_it(wrong: timedelta) -> None:
+    """An approver is asked for nothing in between, for each request may be a person's work."""
+    scene = Scene(lifetime=timedelta(hours=10), wrong=wrong)
+    await scene.until(2)
+    assert timedelta(hours=8) <= scene.renewals[1] - scene.renewals[0] <= timedelta(hours=8.1)
+
+
+@pytest.mark.parametrize("step", [-timedelta(hours=9), 2 * YEAR])
+async def test_a_clock_that_is_set_changes_nothing(step: timedelta) -> None:
+    scene = Scene(lifetime=timedelta(hours=10))
+    async with scene.running(), scene.told:
+        await scene.told.wait_for(lambda: len(scene.renewals) == 1)
+        served = await scene.certificate.current()
+        scene.wrong = step
+        assert await scene.certificate.current() is served
+        await scene.told.wait_for(lambda: len(scene.renewals) == 2)
+    assert scene.renewals[1] - scene.renewals[0] == timedelta(hours=8)
+
+
+async def test_what_has_ended_when_it_comes_is_not_asked_for_in_a_hurry() -> None:
+    scene = Scene(lifetime=-timedelta(minutes=1))
+    async with scene.running():
+        await scene.waits.wait()
+        scene.waits.clear()
+        await scene.waits.wait()
+    assert scene.slept[0] == 10
+    assert scene.renewals == []
 
 
 async def test_a_short_life_is_not_over_before_it_began() -> None:

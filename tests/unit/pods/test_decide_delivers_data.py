@@ -161,6 +161,15 @@ def test_a_token_is_renewed_at_four_fifths_of_its_life(age: timedelta, renewed: 
     assert ("RequestTokens" in names(decision)) is renewed
 
 
+@pytest.mark.parametrize(("behind", "renewed"), [(timedelta(seconds=30), False), (timedelta(minutes=5), True)])
+def test_a_token_that_was_found_again_and_is_of_the_future_is_renewed(behind: timedelta, renewed: object) -> None:
+    """Our clock is behind, and how much of the token's life is left cannot be told."""
+    subject = of_token(status=RUNNING)
+    known = Material(tokens={VAULT: FRESH}, needs=frozenset({VAULT}), live=True, stamp="s1")
+    decision = decided(running(subject, known, delivered="s1"), NOW - behind)
+    assert ("RequestTokens" in names(decision)) is renewed
+
+
 def test_a_token_of_a_day_is_used_for_a_day() -> None:
     year = Token("t", NOW, NOW + timedelta(days=365))
     assert year.refresh_at(0) == NOW + timedelta(hours=24)

@@ -1,11 +1,16 @@
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from translators.material import CONFIG_MAP, SECRET, DataObject, ObjectKey
+import pytest
+
+from translators.material import CONFIG_MAP, SECRET, DataObject, ObjectKey, Token, TokenNeed
 from translators.records.pods import Pod, PodUid
 from translators.references import references
 from translators.support import decode_pod
 from vnode.view.objects import ObjectStore, Place
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+VAULT = TokenNeed("vault", 3600)
 CONF = Place("team-a", ObjectKey(CONFIG_MAP, "conf"))
 FOUND = DataObject("7", {"k": b"v"}, {"k": b"v"})
 
@@ -107,3 +112,27 @@ def test_a_pod_that_names_nothing_costs_nothing() -> None:
     look(known, plain)
     assert told.calls == []
     assert known.material(plain).stamp == ""
+
+
+@pytest.mark.parametrize("step", [-timedelta(days=1), timedelta(days=1)])
+def test_a_clock_that_is_set_makes_no_token_older_or_younger(step: timedelta) -> None:
+    known, _ = store()
+    pod = named("p1")
+    look(known, pod)
+    known.fold_token(pod.uid, VAULT, Token("t", NOON, NOON + timedelta(hours=1)))
+    before = known.material(pod).stamp
+    known.shift(step)
+    assert list(known.due(NOON + step + timedelta(minutes=47))) == []
+    assert list(known.due(NOON + step + timedelta(minutes=49))) == [pod.uid]
+    assert known.material(pod).stamp == before
+
+
+def test_the_next_token_is_another_content() -> None:
+    known, _ = store()
+    pod = named("p1")
+    look(known, pod)
+    stamps = []
+    for value in ("a.b.c", "a.b.d"):
+        known.fold_token(pod.uid, VAULT, Token(value, NOON, NOON + timedelta(hours=1)))
+        stamps.append(known.material(pod).stamp)
+    assert stamps[0] != stamps[1]

@@ -119,7 +119,7 @@ def _keep(
     renewed = frozenset(
         need
         for need in material.needs
-        if need not in material.tokens or material.tokens[need].refresh_at(jitter(pod.uid)) <= now
+        if need not in material.tokens or material.tokens[need].is_due(now, jitter(pod.uid))
     )
     if material.needs - set(material.tokens) and not memory.recalled:
         return (Recall(layout, material.needs),)
