@@ -1,20 +1,23 @@
 """The clock of vnode's machine is set by an hour, forward and back: nothing is killed, doubled or kept waiting."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.bed.bed import Bed
+from tests.e2e.bed import audit
+from tests.e2e.bed.bed import VNODE_USER, Bed
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.conftest import Namespaces
-from tests.e2e.manifests import Manifest, pod
+from tests.e2e.manifests import Manifest, container, pod
 from tests.e2e.namespace import LATER, SOON, Namespace, condition
 from tests.faults.clock import ShiftedClock
 
 _NODE = "astray"
 _AHEAD, _BEHIND = 3600, -3000
 _GRACE = 12
+_ASKS = "create serviceaccounts/token default"
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}"
 
 pytestmark = pytest.mark.timeout(300, func_only=True)
@@ -27,7 +30,7 @@ def ran(tmp_path: Path) -> Path:
 
 
 def test_a_clock_that_is_set_harms_nobody(bed: Bed, namespaces: Namespaces, ran: Path) -> None:
-    clock = ShiftedClock(ran)
+    clock, began = ShiftedClock(ran), datetime.now(UTC)
     elected = ("--leader-elect", "--leader-elect-namespace=vnode", "--leader-identity=astray")
     with (
         bed.vnode("--node-pool=all", *elected, node_name=_NODE, environment=clock.environment) as vnode,
@@ -35,12 +38,13 @@ def test_a_clock_that_is_set_harms_nobody(bed: Bed, namespaces: Namespaces, ran:
     ):
         namespace.create(
             pod("steady", _alone("steady", ran), node=_NODE),
+            _with_token("token", ran),
             pod("once", _alone("once", ran), node=_NODE, restart="Never"),
             pod("limited", _alone("limited", ran), node=_NODE, activeDeadlineSeconds=2 * _AHEAD),
             pod("ends", _deaf("ends", ran), node=_NODE, terminationGracePeriodSeconds=120),
             pod("ends-too", _deaf("ends-too", ran), node=_NODE, terminationGracePeriodSeconds=120),
         )
-        before = {name: namespace.wait_ready(name, within=LATER) for name in ("steady", "once", "limited")}
+        before = {name: namespace.wait_ready(name, within=LATER) for name in ("steady", "token", "once", "limited")}
         for name in ("ends", "ends-too"):
             namespace.wait_ready(name)
         node = _since_when_ready(bed)
@@ -53,8 +57,11 @@ def test_a_clock_that_is_set_harms_nobody(bed: Bed, namespaces: Namespaces, ran:
         for name, found in before.items():
             assert namespace.pod(name)["status"] == found["status"]
             assert len(namespace.allocations(found)) == 1
-        assert [_lines(ran / name) for name in ("steady", "once", "limited", "overlaps")] == [1, 1, 1, 0]
+        assert [_lines(ran / name) for name in ("steady", "token", "once", "limited", "overlaps")] == [1, 1, 1, 1, 0]
         assert _since_when_ready(bed) == node
+        # It lives for less than the clock was wrong by.
+        written = audit.writes(bed.audit_log, VNODE_USER, began)
+        assert written.count(_ASKS) == (1 if bed.profile == "secured" else 0)
     bed.kubectl("delete", "node", _NODE)
     bed.control_plane.api(_LEASES.format("vnode", f"vnode-{_NODE}"), "DELETE")
 
@@ -87,6 +94,13 @@ def _alone(name: str, ran: Path) -> str:
     return (
         f"echo run >>{ran}/{name}; exec 9>>{ran}/{name}-lock; flock -n 9 || echo two >>{ran}/overlaps; exec sleep 3600"
     )
+
+
+def _with_token(name: str, ran: Path) -> Manifest:
+    token = {"serviceAccountToken": {"path": "token", "audience": "vault", "expirationSeconds": 600}}
+    mounts = [{"name": "token", "mountPath": "/token"}]
+    volumes = [{"name": "token", "projected": {"sources": [token]}}]
+    return pod(name, container(_alone(name, ran), volumeMounts=mounts), node=_NODE, volumes=volumes)
 
 
 def _deaf(name: str, ran: Path) -> str:
