@@ -10,6 +10,8 @@ _OUTAGES = (0, 5, 10)
 #: Seconds by which the clock is wrong from then on.
 _CLOCKS = (-3000, -60, 0, 60, 3600)
 _API_AWAY, _ETCD_AWAY = 0.015, 0.01
+_FORGETS = 0.01
+_STRANDED = (0, 5, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,25 @@ class EtcdDies:
     seconds: int
 
 
-Blow = Kill | Stall | SetClock | ServerDies | ApiServerDies | EtcdDies
+@dataclass(frozen=True, slots=True)
+class NomadForgets:
+    """Nomad's server comes back without its data, and its clients, whom it does not know, are started anew later."""
+
+    seconds: int
 
 
-def blows(seed: int, step: int) -> tuple[Blow, ...]:
-    """What happens at one step; each machine has dice of its own."""
-    return (*_to_the_control_plane(seed, step), *_to_vnode_and_nomad(seed, step))
+Blow = Kill | Stall | SetClock | ServerDies | ApiServerDies | EtcdDies | NomadForgets
+
+
+def blows(seed: int, step: int, *, losses: bool) -> tuple[Blow, ...]:
+    """What happens at one step; each machine has dice of its own. Without `losses` nobody loses data."""
+    lost = _to_the_data(seed, step) if losses else ()
+    return (*lost, *_to_the_control_plane(seed, step), *_to_vnode_and_nomad(seed, step))
+
+
+def _to_the_data(seed: int, step: int) -> tuple[Blow, ...]:
+    dice = Random(f"{seed} data {step}")
+    return (NomadForgets(dice.choice(_STRANDED)),) if dice.random() < _FORGETS else ()
 
 
 def _to_the_control_plane(seed: int, step: int) -> tuple[Blow, ...]:

@@ -7,7 +7,6 @@ what is done to which Pod; when the servers answer is theirs.
 """
 
 import itertools
-import math
 import random
 import sys
 import tempfile
@@ -22,20 +21,19 @@ import click
 
 from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.errors import BedError
-from tests.e2e.bed.processes import Child
 from tests.e2e.namespace import Namespace
 from tests.faults.between import Between, between
 from tests.faults.clock import ShiftedClock
 from tests.faults.director import Director
 from tests.faults.forked import ForkedVnode, forked
-from tests.faults.machine import ApiServerDies, Blow, EtcdDies, Kill, ServerDies, SetClock, Stall, blows
+from tests.faults.machine import blows
+from tests.faults.machines import Machines
 from tests.faults.plan import calm, seeded
 from tests.faults.stage import Stage
 from tests.faults.workload import Life, lives
 
 _STEP_SECONDS = 0.5
 SETTLE_SECONDS = 240.0
-_READY_SECONDS = 90.0
 _DELETED_PER_STEP = 0.06
 #: Connections that a server takes; vnode's own budget is 24 requests and some streams.
 _CAPS = (1000, 1000, 40, 16)
@@ -44,12 +42,16 @@ _DEFECT = "a defect of vnode"
 
 @dataclass(frozen=True)
 class Trial:
-    """Where a seed is tried: vnode behind the proxies, and foreign jobs that must not be touched."""
+    """Where a seed is tried: vnode behind the proxies, and foreign jobs that must not be touched.
+
+    `token` is the file of vnode's token for Nomad.
+    """
 
     bed: Bed
     between: Between
     vnode: ForkedVnode
     clock: ShiftedClock
+    token: Path
     foreign: "Foreign"
 
     def must_run(self) -> None:
@@ -71,9 +73,13 @@ class Foreign:
             "vk-00000000-0000-4000-8000-000000000002": {**ours, "vk_cluster": cluster, "vk_node": "another"},
             "vk-by-a-person": {},
         }
+        self.register()
+
+    def register(self) -> None:
+        """For the first time, or because Nomad has forgotten them."""
         for name, meta in self._jobs.items():
             uid = {"vk_uid": name.removeprefix("vk-")} if meta else {}
-            bed.nomad.api("/v1/jobs", "PUT", {"Job": _job(name, {**meta, **uid})})
+            self._bed.nomad.api("/v1/jobs", "PUT", {"Job": _job(name, {**meta, **uid})})
         self._before = self._states()
 
     def untouched(self) -> bool:
@@ -105,14 +111,22 @@ def trial(bed: Bed, node: str = "soak") -> Iterator[Trial]:
     foreign = Foreign(bed, node)
     folder = bed.directory / f"clock-{node}"
     folder.mkdir()
-    clock = ShiftedClock(folder)
-    with between(bed, Director()) as faults, forked(bed, faults, node, environment=clock.environment) as vnode:
-        yield Trial(bed, faults, vnode, clock, foreign)
+    clock, token = ShiftedClock(folder), folder / "token"
+    token.write_text(bed.nomad.vnode_token or "")
+    authenticated = [f"--nomad-token-file={token}"] if bed.nomad.vnode_token else []
+    with (
+        between(bed, Director()) as faults,
+        forked(bed, faults, node, *authenticated, environment=clock.environment) as vnode,
+    ):
+        yield Trial(bed, faults, vnode, clock, token, foreign)
     foreign.remove()
 
 
-def soak(at: Trial, namespace: Namespace, seed: int, *, pods: int, seconds: float) -> str:
-    """Try one seed; a broken promise is an error, what happened is told in a line."""
+def soak(at: Trial, namespace: Namespace, seed: int, *, pods: int, seconds: float, losses: bool = False) -> str:
+    """Try one seed; a broken promise is an error, what happened is told in a line.
+
+    With `losses` Nomad may lose its data: then the bed is for this alone.
+    """
     began, director, read = time.monotonic(), at.between.director, len(at.vnode.log)
     dice = random.Random(f"soak {seed}")
     stage = Stage(at.bed, namespace, at.vnode.node, dice, at.bed.directory / f"traces-{namespace.name}")
@@ -121,13 +135,14 @@ def soak(at: Trial, namespace: Namespace, seed: int, *, pods: int, seconds: floa
     if not at.vnode.running:
         at.vnode.start()
     try:
-        met = _live(at, stage, seed, lives(dice, pods), seconds)
+        met = _live(at, stage, seed, lives(dice, pods), seconds, losses=losses)
         faults = met + Counter(type(fault).__name__ for _, _, fault in director.given)
         director.begin(calm)
         stage.settle(SETTLE_SECONDS, at.must_run)
         settled = time.monotonic() - began - seconds
     except Exception as problem:
-        problem.add_note(f"seed {seed}: scripts/soak --seeds {seed} --pods {pods} replays its faults")
+        kept = "" if losses else " --keep-data"
+        problem.add_note(f"seed {seed}: scripts/soak --seeds {seed} --pods {pods}{kept} replays its faults")
         raise
     finally:
         director.begin(calm)
@@ -145,13 +160,18 @@ def judge(at: Trial, read: int) -> None:
         raise BedError("a job of somebody else was touched")
 
 
-def _live(at: Trial, stage: Stage, seed: int, first: dict[str, Life], seconds: float) -> Counter[str]:
-    """Create and delete for some seconds; gives what befell the machine of vnode."""
+def _live(at: Trial, stage: Stage, seed: int, first: dict[str, Life], seconds: float, *, losses: bool) -> Counter[str]:
+    """Create and delete for some seconds; gives what befell the machines."""
+
+    def forgotten() -> None:
+        stage.forget()
+        at.foreign.register()
+
     coming, met = list(first.values()), Counter[str]()
     steps = int(seconds / _STEP_SECONDS)
     # All of the first generation exists after half of the time.
     batch = -(-2 * len(coming) // steps)
-    machines, step = Machines(at), itertools.count()
+    machines, step = Machines(at.bed, at.vnode, at.clock, at.token, forgotten), itertools.count()
     try:
         # Time in which nobody can create anything is added.
         while steps:
@@ -161,7 +181,7 @@ def _live(at: Trial, stage: Stage, seed: int, first: dict[str, Life], seconds: f
                 coming = coming[batch:] + [life for life in coming[:batch] if not stage.create(life)]
                 coming += stage.delete_some(_DELETED_PER_STEP)
                 steps -= 1
-            for blow in blows(seed, next(step)):
+            for blow in blows(seed, next(step), losses=losses):
                 met[type(blow).__name__] += 1
                 machines.suffer(blow)
             machines.recover(time.monotonic())
@@ -172,84 +192,12 @@ def _live(at: Trial, stage: Stage, seed: int, first: dict[str, Life], seconds: f
     return met
 
 
-class Machines:
-    """What stands still or is away now, and until when, monotonic seconds."""
-
-    def __init__(self, at: Trial) -> None:
-        """All is well."""
-        self._at = at
-        self._control_plane = at.bed.control_plane
-        self._stalled_until = 0.0
-        self._away_until: dict[Child, float] = {}
-        #: Since when the API server may be asked whether it is ready; None while it is known to be.
-        self._api_back_at: float | None = None
-
-    def take_orders(self) -> bool:
-        """Whether the API server can be asked for anything, after an outage of it or of etcd."""
-        if self._api_back_at is None:
-            return True
-        waited = time.monotonic() - self._api_back_at
-        if waited < 0:
-            return False
-        self._control_plane.apiserver.must_live()
-        if self._control_plane.is_ready():
-            self._api_back_at = None
-        elif waited > _READY_SECONDS:
-            raise BedError(f"the API server is not ready {waited:.0f} s after its outage")
-        return self._api_back_at is None
-
-    def suffer(self, blow: Blow) -> None:
-        """Let it happen."""
-        match blow:
-            case SetClock(seconds):
-                self._at.clock.set(seconds)
-            case Stall(seconds):
-                self._at.vnode.pause()
-                self._stalled_until = time.monotonic() + seconds
-            case Kill():
-                self._at.vnode.kill()
-                self._at.vnode.start()
-            case ServerDies(seconds):
-                self._end(self._at.bed.nomad.server, seconds)
-            case ApiServerDies(seconds):
-                self._end(self._control_plane.apiserver, seconds)
-                self._api_back_at = math.inf
-            case EtcdDies(seconds):
-                self._end(self._control_plane.etcd, seconds)
-                self._api_back_at = math.inf
-
-    def recover(self, now: float = math.inf) -> None:
-        """Let go on, and start again, whatever was long enough away; by default everything, and wait for it."""
-        if 0 < self._stalled_until <= now:
-            self._at.vnode.resume()
-            self._stalled_until = 0.0
-        self._start_if_due(self._at.bed.nomad.server, now)
-        etcd, api_server = self._control_plane.etcd, self._control_plane.apiserver
-        self._start_if_due(etcd, now)
-        # An API server that is started without etcd gives up.
-        if etcd not in self._away_until:
-            self._start_if_due(api_server, now)
-        if self._api_back_at == math.inf and not self._away_until.keys() & {etcd, api_server}:
-            self._api_back_at = time.monotonic()
-        if now == math.inf:
-            self._at.bed.nomad.wait_leader()
-            self._control_plane.wait_ready()
-
-    def _end(self, child: Child, seconds: int) -> None:
-        child.kill()
-        self._away_until[child] = time.monotonic() + seconds
-
-    def _start_if_due(self, child: Child, now: float) -> None:
-        if child in self._away_until and self._away_until[child] <= now:
-            child.start()
-            del self._away_until[child]
-
-
 @click.command(help=__doc__)
 @click.option("--seeds", default="1-500", show_default=True, help="One seed, or the first and the last of many.")
 @click.option("--pods", default=200, show_default=True, help="Pods of the first generation.")
+@click.option("--lose-data/--keep-data", default=True, show_default=True, help="Whether Nomad may lose its data.")
 @click.option("--seconds", default=30.0, show_default=True, help="How long Pods are created and deleted under faults.")
-def main(seeds: str, pods: int, seconds: float) -> None:
+def main(seeds: str, pods: int, seconds: float, *, lose_data: bool) -> None:
     """Try many seeds on one bed; the exit code tells whether all promises held."""
     first, _, last = seeds.partition("-")
     failed = []
@@ -261,7 +209,7 @@ def main(seeds: str, pods: int, seconds: float) -> None:
         for seed in range(int(first), int(last or first) + 1):
             with Namespace.created(bed, f"scene-soak-{seed}") as namespace:
                 try:
-                    click.echo(soak(at, namespace, seed, pods=pods, seconds=seconds))
+                    click.echo(soak(at, namespace, seed, pods=pods, seconds=seconds, losses=lose_data))
                 except BedError as problem:
                     failed.append(seed)
                     click.echo(f"seed {seed} FAILED: {problem}", err=True)

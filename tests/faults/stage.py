@@ -1,15 +1,16 @@
 """A namespace with a workload in it: what is done to its Pods, and what is seen of them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.errors import BedError
 from tests.e2e.namespace import Namespace
+from tests.faults.locks import held
 from tests.faults.promises import Sight, broken
-from tests.faults.workload import Life, manifest, reborn
+from tests.faults.workload import OVERLAPS, Life, manifest, reborn
 
 _LOOK_SECONDS = 0.5
 #: Grace periods that Pods are deleted with; 0 is by force, and the object is gone at once.
@@ -30,6 +31,12 @@ class Stage:
         self._traces = traces
         #: Every job that there may ever have been.
         self._jobs: set[str] = set()
+        self._forgotten: frozenset[str] = frozenset()
+        #: Names of which one was deleted by force, and those of them that Nomad has forgotten since: how long such
+        #: a one runs on, neither side can tell any more.
+        self._forced: set[str] = set()
+        self._doubtful: frozenset[str] = frozenset()
+        self._losses = 0
         traces.mkdir()
         # Tasks of other users write there.
         traces.chmod(0o777)
@@ -56,9 +63,17 @@ class Stage:
         """Delete a share of the Pods, each with a grace period of the dice; gives what is to come after them."""
         chosen = [life for life in self.living.values() if self._dice.random() < share]
         for life in chosen:
-            self.namespace.delete(life.name, grace=self._dice.choice(_GRACES))
+            grace = self._dice.choice(_GRACES)
+            self.namespace.delete(life.name, grace=grace)
+            if grace == 0:
+                self._forced.add(life.name)
             self.dead.append(self.living.pop(life.name))
         return [reborn(self._dice, life) for life in chosen]
+
+    def forget(self) -> None:
+        """Nomad has lost every job that there was."""
+        self._forgotten, self._doubtful = frozenset(self._jobs), frozenset(self._forced)
+        self._losses += 1
 
     def sight(self) -> Sight:
         """Both sides now."""
@@ -69,8 +84,17 @@ class Stage:
             pods=self.namespace.pods(),
             jobs=self.namespace.nomad_jobs(),
             allocations=[each for each in allocations if each["JobID"] in self._jobs],
+            forgotten=self._forgotten,
+            losses=self._losses,
+            overlaps=frozenset(self._overlaps()) - self._doubtful,
+            held=frozenset(file.stem for file in held(self._traces.glob("*.lock"))),
             traces={file.name: len(file.read_text().splitlines()) for file in self._traces.iterdir()},
         )
+
+    def _overlaps(self) -> Iterator[str]:
+        told = self._traces / OVERLAPS
+        if told.exists():
+            yield from (line.partition(".")[0] for line in told.read_text().splitlines())
 
     def settle(self, within: float, still: Callable[[], object]) -> None:
         """Wait until every promise holds; `still` raises when waiting is in vain."""

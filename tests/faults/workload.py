@@ -9,6 +9,8 @@ from random import Random
 from tests.e2e.manifests import Manifest, container, pod, settings
 
 _MOCK = "mock_driver"
+#: Where a Pod says that another one of its name held the lock when it began.
+OVERLAPS = "overlaps"
 
 
 class Kind(StrEnum):
@@ -88,7 +90,7 @@ def manifest(life: Life, node: str, traces: Path) -> Manifest:
 
 def _script(life: Life, traces: Path) -> str:
     if life.kind is Kind.LOCKS:
-        lock, overlaps = traces / f"{life.name}.lock", traces / "overlaps"
+        lock, overlaps = traces / f"{life.name}.lock", traces / OVERLAPS
         return f"exec 9>>{lock}; flock -n 9 || echo {life.trace} >> {overlaps}; exec sleep 3600"
     code = 3 if life.kind is Kind.FAILS else 0
     return f"echo ran >> {traces / life.trace}; sleep {life.seconds:.1f}; exit {code}"
