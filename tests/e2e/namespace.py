@@ -17,6 +17,9 @@ SOON = 60.0
 LATER = 100.0
 #: Deadline of what becomes empty, which may hold hundreds.
 _EMPTY = 180.0
+#: Deadline of what controllers do, which look for an API server that was away only after up to 60 s (client-go's
+#: reflector: a back-off of 30 s, and once more as much by chance).
+_CONTROLLED = 180.0
 
 _FOLDERS = {"v1": "/api/v1", "apps/v1": "/apis/apps/v1", "batch/v1": "/apis/batch/v1"}
 _CONTROLLERS = ("/apis/apps/v1/{}/deployments", "/apis/apps/v1/{}/statefulsets", "/apis/batch/v1/{}/jobs")
@@ -38,7 +41,7 @@ class Namespace:
         namespace = cls(bed, name)
         namespace.bind_workloads()
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-        wait_until(f"the ServiceAccount of {name}", lambda: bed.control_plane.api(account), within=SOON)
+        wait_until(f"the ServiceAccount of {name}", lambda: bed.control_plane.api(account), within=_CONTROLLED)
         try:
             yield namespace
         finally:
