@@ -1,8 +1,9 @@
 """Security contexts, looked at from inside of the task: docker does what they say, or the Pod is refused."""
 
 from tests.e2e.bed.processes import wait_until
-from tests.e2e.manifests import Manifest, container, pod
-from tests.e2e.namespace import LATER, SOON, Namespace
+from tests.e2e.conftest import Namespaces
+from tests.e2e.manifests import Manifest, container, pod, settings
+from tests.e2e.namespace import LATER, SOON, Namespace, waiting
 
 #: What the kernel says of a process, and what it lets it do.
 _LOOKS = """
@@ -13,6 +14,8 @@ grep -E 'db.local' /etc/hosts
 echo done
 exec sleep 3600
 """
+#: linux/capability.h: what a container has that may do anything, and no other.
+_CAP_SYS_ADMIN = 21
 _RESTRICTED: Manifest = {
     "runAsNonRoot": True,
     "readOnlyRootFilesystem": True,
@@ -81,3 +84,26 @@ def test_privileges_are_given_where_the_policy_gives_them_only(scene: Namespace)
     scene.create(pod("owner", container("id", securityContext={"privileged": True}), driver="docker"))
     found = scene.wait_phase("owner", "Failed")
     assert "policy.drivers.docker.privileged" in found["status"]["message"]
+
+
+def test_privileges_that_are_given_are_there(namespaces: Namespaces) -> None:
+    """Both vnode and the client have to allow them; a client that does not is heard."""
+    looks = "grep -E '^(CapEff|Seccomp):' /proc/self/status; exec sleep 3600"
+    owns = container(looks, securityContext={"privileged": True})
+
+    def there(client: str) -> Manifest:
+        here = settings(constraints=f"${{node.unique.name}} = {client}")
+        return pod(f"on-{client}", owns, driver="docker", annotations=here, terminationGracePeriodSeconds=1)
+
+    with namespaces("scene-owners") as scene:
+        scene.create(there("edge-0"), there("default-0"))
+        scene.wait_ready("on-edge-0", within=LATER)
+        said = wait_until("its log", lambda: scene.logs("on-edge-0").split(), within=SOON)
+        capabilities = int(said[said.index("CapEff:") + 1], 16)
+        assert capabilities & 1 << _CAP_SYS_ADMIN, said
+        assert said[said.index("Seccomp:") + 1] == "0"
+        scene.wait(
+            "on-default-0",
+            "to say that its client forbids it",
+            lambda found: "privileged mode is disabled" in waiting(found).get("message", ""),
+        )

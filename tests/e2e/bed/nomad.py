@@ -24,6 +24,8 @@ from tests.e2e.bed.processes import Child, Children, wait_until
 from tests.e2e.bed.slot import MAX_CLIENTS, Slot
 
 POOLS: Mapping[str, int] = {"default": 3, "edge": 2}
+#: Where containers may be privileged, if vnode lets them too.
+_PRIVILEGED_POOL = "edge"
 NAMESPACE = "k8s-team-b"
 _DEPLOY = Path(__file__).parents[3] / "deploy"
 POLICY = _DEPLOY / "base" / "vnode" / "nomad-policy.hcl"
@@ -286,6 +288,7 @@ class Nomad:
             self.slot.client_subnet(index),
             self.slot.dynamic_ports(index),
             measures=measures,
+            privileged=pool == _PRIVILEGED_POOL,
             vault=vault,
         )
         configuration = nomad_configuration.client(

@@ -57,6 +57,8 @@ class ClientPlace:
     dynamic_ports: tuple[int, int]
     #: Whether it measures its tasks, which costs a process table a second for each.
     measures: bool = False
+    #: Whether its containers may be privileged, where vnode lets them.
+    privileged: bool = False
     vault: VaultAccess | None = None
 
 
@@ -142,6 +144,7 @@ def client(
                     "endpoint": shared.docker_endpoint,
                     "infra_image": shared.pause_image,
                     "volumes": {"enabled": True},
+                    "allow_privileged": place.privileged,
                     # Imported images cannot be pulled again; other clients' containers are not dangling.
                     "gc": {"image": False, "dangling_containers": {"enabled": False}},
                 }
