@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.bed.processes import wait_until
+from tests.e2e.bed.vnode_process import VnodeProcess
 from tests.e2e.manifests import Manifest, container, pod
-from tests.e2e.namespace import Namespace, terminated
+from tests.e2e.namespace import LATER, SOON, Namespace, container_status, terminated
 
 #: Its code tells whether something was done before it was asked to end.
 _ENDS_WHEN_ASKED = "trap '[ -e $HERE/before ] && exit 8; exit 7' TERM; while true; do sleep 0.1; done"
@@ -89,3 +92,55 @@ def test_a_hook_takes_its_time_of_the_grace_and_no_more(
 ) -> None:
     took = datetime.fromisoformat(terminated(ended[name])["finishedAt"]) - _deleted_at[name]
     assert least <= took.total_seconds() < most
+
+
+def test_a_hook_before_the_end_is_gone_on_with_by_the_next_vnode(
+    scene: Namespace, vnode: VnodeProcess, tmp_path: Path
+) -> None:
+    """As a kubelet does that is started again: the hook is done anew, inside the same grace."""
+    said = tmp_path / "said"
+    ends = f"trap 'echo asked >>{said}; exit 0' TERM; while true; do sleep 0.1; done"
+    main = container(ends, lifecycle={"preStop": _takes_its_time(said)})
+    scene.create(pod("dying", main, terminationGracePeriodSeconds=60))
+    scene.wait_ready("dying")
+    asked_at = datetime.now(UTC)
+    scene.delete("dying")
+    _die_in_the_middle(vnode, said)
+    scene.wait_gone("dying", within=LATER)
+    assert (datetime.now(UTC) - asked_at).total_seconds() < 60
+    words = said.read_text().split()
+    assert words[-1] == "asked"
+    _was_done_anew(words)
+
+
+def test_a_hook_after_the_start_is_gone_on_with_by_the_next_vnode(
+    scene: Namespace, vnode: VnodeProcess, tmp_path: Path
+) -> None:
+    """A kubelet forgets it: the container runs, and nobody asks how far its hook came."""
+    said = tmp_path / "said"
+    main = container("exec sleep 3600", lifecycle={"postStart": _takes_its_time(said)})
+    scene.create(pod("born", main, terminationGracePeriodSeconds=1))
+    _die_in_the_middle(vnode, said)
+    found = scene.wait_ready("born", within=LATER)
+    _was_done_anew(said.read_text().split())
+    assert container_status(found)["restartCount"] == 0
+    assert not scene.events("born", "FailedPostStartHook")
+
+
+def _takes_its_time(said: Path) -> Manifest:
+    return {"exec": {"command": ["/bin/sh", "-c", f"echo begun-$$ >>{said}; sleep 4; echo done-$$ >>{said}"]}}
+
+
+def _die_in_the_middle(vnode: VnodeProcess, said: Path) -> None:
+    """Kill vnode while the hook runs, which nobody waits for then, and start it again."""
+    wait_until("the hook to begin", said.exists, within=SOON)
+    vnode.kill()
+    assert "done" not in said.read_text(), "it was over before vnode could be killed"
+    vnode.start()
+
+
+def _was_done_anew(words: list[str]) -> None:
+    """Once, and to its end; what became of the first one depends on when its program is stopped."""
+    runs = [word.removeprefix("begun-") for word in words if word.startswith("begun-")]
+    assert len(runs) == 2, words
+    assert f"done-{runs[1]}" in words
