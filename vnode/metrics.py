@@ -1,5 +1,8 @@
 """What vnode counts and times about itself, in a registry of its own."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _MILLISECONDS = (1, 2, 5, 10, 15, 20, 30, 40, 60, 80, 100, 150, 250, 500, 1000)
@@ -57,3 +60,14 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+
+    @contextmanager
+    def measuring(self, gauges: Mapping[Gauge, Callable[[], float]]) -> Iterator[None]:
+        """Show what is measured while the block lasts, and nothing afterwards."""
+        for gauge, measure in gauges.items():
+            gauge.set_function(measure)
+        try:
+            yield
+        finally:
+            for gauge in gauges:
+                gauge.set_function(lambda: 0)

@@ -10,20 +10,20 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import structlog
 from prometheus_client import Gauge
 
-from translators.clients_to_node import min_mhz_per_core
 from translators.namespaces import nomad_namespace
 from translators.provisioning import Home
 from translators.records.pods import PodUid
 from translators.references import references
 from vnode import __version__, reflectors
+from vnode.basis import Basis
 from vnode.calendar import Calendar
 from vnode.cluster import Cluster
 from vnode.collected import Collected
@@ -31,7 +31,6 @@ from vnode.connections import policy_writer
 from vnode.delivery.subscriptions import Subscriptions, wake_for_tokens
 from vnode.fence import OPEN, Fence
 from vnode.following import ClientsSink, Following, Link, NamespaceSink, namespaces_in_use
-from vnode.job_context import job_context
 from vnode.kube.api import Watches
 from vnode.kube.connection import Connection
 from vnode.kube.events import EventRecorder
@@ -54,7 +53,6 @@ from vnode.nomad.variables import NomadVariables
 from vnode.observing import ObservedKubernetes, ObservedNomad, ObservedVariables, Told
 from vnode.patience import patiently
 from vnode.pods.decide import Circumstances
-from vnode.pods.decide.circumstances import SETTLING, SETTLING_OF_MANY
 from vnode.pods.log_meter import LogMeter
 from vnode.pods.message_reader import MessageReader
 from vnode.pods.peers import Peers
@@ -76,11 +74,6 @@ _log = structlog.get_logger(__name__)
 WORKERS = 32
 #: Volumes that are made or removed at once: Nomad waits for what makes them.
 _MAKERS = 4
-#: Pods that wait for a later look: more than these are being started, or in trouble, at once.
-MANY = 50
-_UNKNOWN_SPEED = 1000.0
-#: Nomad namespaces in use; what is beyond is made anew.
-_CONTEXTS = 256
 
 
 class Service:
@@ -125,6 +118,7 @@ class Service:
         self.clients = ClientsSink(
             self.client, self.view, self.link, node_pool=settings.node_pool, datacenters=settings.datacenters
         )
+        self.basis = Basis(settings, cluster.id, self.view, self.clients, fence, lambda: self.queue.due)
         self._told = Told()
         self.recorder = EventRecorder(
             self._writing(kubernetes),
@@ -157,10 +151,6 @@ class Service:
         self.keeper.came_back = NodeEvents(self.recorder, settings.node_name).came_back
         self.following: Following | None = None
         self._grants: NomadGrants | None = None
-        #: MHz of one CPU: the setting, or the slowest client's as long as there was one.
-        self._speed = settings.mhz_per_core
-        self._clients_known = False
-        self._job_context = lru_cache(_CONTEXTS)(partial(job_context, settings, cluster.id))
 
     async def run(self, over: asyncio.Event) -> None:
         """Look after the Node and its Pods until that is over, or until cancelled."""
@@ -168,7 +158,7 @@ class Service:
         async with AsyncExitStack() as told, self._granting(), asyncio.TaskGroup() as tasks:
             for breaker in (self.kubernetes.breaker, self.transport.breaker):
                 told.enter_context(breaker.telling(self.look_at_all))
-            told.enter_context(self._measured())
+            told.enter_context(self.metrics.measuring(self._gauges()))
             self.following = Following(self._stream, tasks, self._namespace_sink)
             objects = Subscriptions(self.kubernetes, self.view.objects, tasks, time.monotonic, random.random)
             self.view.objects.subscriber = objects
@@ -231,22 +221,14 @@ class Service:
             self._grants = None if transport is None else NomadGrants(transport)
             yield
 
-    @contextmanager
-    def _measured(self) -> Iterator[None]:
-        """Show how much waits while the block lasts, and nothing afterwards."""
-        gauges: dict[Gauge, Callable[[], float]] = {
+    def _gauges(self) -> dict[Gauge, Callable[[], float]]:
+        """How much waits."""
+        return {
             self.metrics.waiting: lambda: len(self.queue),
             self.metrics.later: lambda: self.queue.due,
             self.metrics.events_waiting: lambda: self.recorder.waiting,
             self.metrics.pods: lambda: len(self.view.pods),
         }
-        for gauge, measure in gauges.items():
-            gauge.set_function(measure)
-        try:
-            yield
-        finally:
-            for gauge in gauges:
-                gauge.set_function(lambda: 0)
 
     def look_at_all(self) -> None:
         """Ask for a round over everything that is known."""
@@ -333,18 +315,7 @@ class Service:
                 self.following.follow(namespace)
 
     def _circumstances(self, kubernetes_namespace: str) -> Circumstances | str:
-        """What decisions about Pods of a namespace rest on, or why there are none until both sides are known."""
-        settings = self.settings
-        namespace = nomad_namespace(settings.namespace_map, kubernetes_namespace)
-        if self.following is None or (self.fence.reason and not settings.observe):
-            return ""
-        followed = self.following.follow(namespace)
-        if not (followed.synced and self.view.pods.synced and self.view.clients.synced):
-            return followed.problem
-        speed, oversubscription = self._speed or _UNKNOWN_SPEED, self.clients.memory_oversubscription
-        job = self._job_context(namespace, speed, memory_oversubscription=oversubscription)
-        settling = SETTLING_OF_MANY if self.queue.due > MANY else SETTLING
-        return Circumstances(job=job, policy=settings.policy, placeable=bool(self._speed), settling=settling)
+        return self.basis.circumstances(kubernetes_namespace, self.following)
 
     def _description(self) -> Description:
         return Description(
@@ -352,7 +323,7 @@ class Service:
             clients=self.view.clients,
             neighbours=self.neighbours,
             link=self.link,
-            mhz_per_core=lambda: self._speed or _UNKNOWN_SPEED,
+            mhz_per_core=lambda: self.basis.mhz_per_core,
             kubelet_version=f"{self.cluster.version}+vnode.{__version__}",
             pods_per_client=self.settings.max_pods,
         )
@@ -372,10 +343,7 @@ class Service:
 
     def _capacity_changed(self) -> None:
         self.keeper.notify()
-        known, before = self.view.clients.synced, self._speed
-        self._speed = self.settings.mhz_per_core or min_mhz_per_core(self.view.clients) or before
-        if known and not (self._clients_known and before):
-            self._clients_known = True
+        if self.basis.learn():
             self.look_at_all()
 
 
