@@ -301,6 +301,7 @@ class Service:
             ),
             circumstances=self._circumstances,
             metrics=self.metrics,
+            published=self.prober.wake,
             now=self.calendar.now,
             clock=time.monotonic,
         )

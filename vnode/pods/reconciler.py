@@ -55,7 +55,8 @@ class Reconciler:
     `circumstances` gives what a decision about a Pod of a Kubernetes namespace rests on. While that is not known
     (clients not listed, Nomad namespace not followed), it gives the reason where somebody can do something about it,
     and whoever completes the knowledge adds the UID again.
-    `now` is wall time, `clock` monotonic seconds.
+    `published` is called with a UID whose status was written, when all Events of that are told. `now` is wall time,
+    `clock` monotonic seconds.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Reconciler:
         peers: Peers,
         circumstances: Callable[[str], Circumstances | str],
         metrics: Metrics,
+        published: Callable[[PodUid], None],
         now: Callable[[], datetime],
         clock: Callable[[], float],
     ) -> None:
@@ -75,6 +77,7 @@ class Reconciler:
         self._queue = queue
         self._peers = peers
         self._circumstances = circumstances
+        self._published = published
         self._now = now
         self._data = DataHand(
             view, queue, Courier(peers.variables, peers.grants), peers.tokens, peers.events, peers.link
@@ -132,7 +135,9 @@ class Reconciler:
         for action in decision.actions:
             await self._perform(action, observation)
             self._metrics.actions.labels(type(action).__name__).inc()
-        if not any(isinstance(action, actions.PatchStatus) for action in decision.actions):
+        if any(isinstance(action, actions.PatchStatus) for action in decision.actions):
+            self._published(uid)
+        else:
             # What was read led to no write: the time to one is not counted from here.
             self._view.jobs.take_read_at(uid)
         if decision.wake_at is not None:

@@ -59,11 +59,15 @@ class _Key:
 
 @dataclass(slots=True)
 class _Watched:
-    """A container that is up: its trial, and when each of its probes is due, monotonic seconds."""
+    """A container that is up: its trial, and when each of its probes is due, monotonic seconds.
+
+    `untold` are the newest Events about it that wait until its start was told.
+    """
 
     run: ContainerId
     trial: Trial
     due: dict[ProbeKind, float] = field(default_factory=dict)
+    untold: dict[ProbeKind, EventNote] = field(default_factory=dict)
 
 
 class Prober:
@@ -136,6 +140,7 @@ class Prober:
 
     def _follow(self, pod: Pod, container: Container, run: ContainerId, before: _Watched | None) -> _Watched:
         if before is not None and before.trial.run == str(run):
+            self._tell(pod, before)
             return before
         now = self._clock()
         statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
@@ -211,7 +216,8 @@ class Prober:
             return
         judged = judge(key.kind, answer, pod.spec.path_of(key.container))
         if judged.event is not None:
-            self._events.record(pod, judged.event)
+            watched.untold[key.kind] = judged.event
+            self._tell(pod, watched)
         before, watched.trial = watched.trial, watched.trial.after(key.kind, success=judged.success)
         now = self._clock()
         self._plan(pod, watched, key.container, key.kind, max(now, watched.due[key.kind] + _period(watched, key.kind)))
@@ -224,6 +230,13 @@ class Prober:
         _log.debug("a probe has changed its mind", uid=key.uid, container=key.container, probe=str(key.kind))
         self._view.health.put(key.uid, key.container, health)
         self._changed(key.uid)
+
+    def _tell(self, pod: Pod, watched: _Watched) -> None:
+        """Tell what failed, but never before the start of the run, as no kubelet does."""
+        if watched.untold and _shows(pod, watched.trial.run):
+            for event in watched.untold.values():
+                self._events.record(pod, event)
+            watched.untold.clear()
 
     def _still(self, key: _Key) -> _Watched | None:
         """The container that a key is about, while the same run of it is up."""
@@ -246,6 +259,12 @@ def _period(watched: _Watched, kind: ProbeKind) -> float:
 def _container(pod: Pod | None, name: str) -> Container | None:
     containers = pod.spec.lasting_containers if pod is not None else ()
     return next((each for each in containers if each.name == name), None)
+
+
+def _shows(pod: Pod, run: str) -> bool:
+    """Whether the API shows a run, with which its start is told."""
+    statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
+    return any(container_id.identity(each.container_id) == run for each in statuses)
 
 
 def _held_health(held: ContainerStatus | None, run: str) -> Health | None:

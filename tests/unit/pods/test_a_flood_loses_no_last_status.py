@@ -54,6 +54,7 @@ async def test_hundreds_of_changes_during_one_slow_patch_are_one_more_patch() ->
         peers=replace(script.peers(), pods=slow),
         circumstances=lambda _: circumstances(),
         metrics=Metrics(),
+        published=lambda _: None,
         now=lambda: NOW,
         clock=lambda: 0.0,
     )

@@ -44,12 +44,14 @@ class Bench:
         )
         self.known = True
         self.hindrance = ""
+        self.published: list[tuple[PodUid, list[str]]] = []
         self.reconciler = Reconciler(
             view=self.view,
             queue=self.queue,
             peers=self.script.peers(),
             circumstances=lambda _: circumstances() if self.known else self.hindrance,
             metrics=Metrics(),
+            published=lambda uid: self.published.append((uid, list(self.script.names))),
             now=lambda: NOW,
             clock=lambda: 0.0,
         )
@@ -180,6 +182,15 @@ async def test_a_patched_status_is_known_before_its_echo() -> None:
     bench.view.jobs.apply_allocation(allocation("running", events=(started(),)))
     assert await bench.round() == ["patch_status", "event"]
     assert await bench.round() == ["patch_status", "event"]
+
+
+async def test_what_was_published_is_said_when_its_events_are_told() -> None:
+    """Nobody else says so: the echo of our own write is nothing new."""
+    bench = Bench().knows(pod(), job=True)
+    bench.view.jobs.apply_allocation(allocation("running", events=(started(),)))
+    await bench.round()
+    await bench.round()
+    assert bench.published == [(UID, ["patch_status", "event"])]
 
 
 async def test_a_pod_that_vanished_under_a_patch_is_no_error() -> None:

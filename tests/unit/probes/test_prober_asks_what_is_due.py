@@ -151,7 +151,19 @@ async def test_the_others_begin_as_soon_as_the_startup_probe_has_its_verdict() -
         await stage.at(2)
         assert stage.asked()[:2] == [(0, "Startup"), (2, "Startup")]
         assert sorted(stage.asked()[2:]) == [(2, "Liveness"), (2, "Readiness")]
+
+
+async def test_what_fails_is_told_after_the_start_of_its_run() -> None:
+    """The status is written, and the start told with it, while the first question is asked."""
+    async with working(Stage()) as stage:
+        stage.container.answers[ProbeKind.READINESS] = NO
+        stage.show(probed(readiness={"periodSeconds": 1}))
+        await stage.at(0)
+        assert (len(stage.asked()), stage.recorded.reasons) == (1, [])
+        stage.show(probed(status=RUNNING, readiness={"periodSeconds": 1}))
         assert stage.recorded.reasons == ["Unhealthy"]
+        await stage.at(1)
+        assert stage.recorded.reasons == ["Unhealthy", "Unhealthy"]
 
 
 async def test_what_failed_its_liveness_is_not_asked_again_until_another_run() -> None:
@@ -246,6 +258,7 @@ async def test_a_defect_met_with_one_probe_does_not_end_the_others() -> None:
     stage.container = Broken(stage.clock)
     async with working(stage):
         stage.show(probed(readiness={"periodSeconds": 1}))
+        stage.show(probed(status=RUNNING, readiness={"periodSeconds": 1}))
         await stage.at(0)
         await stage.at(1)
         assert [time for time, _ in stage.asked()] == [0, 1]
