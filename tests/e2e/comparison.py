@@ -19,6 +19,8 @@ _REASONS = frozenset(
         "FailedPreStopHook",
     }
 )
+#: Stands for how often containers were restarted, where that is a matter of time.
+RESTARTS = "restarts"
 #: Those that a kubelet states of every Pod, or carries on.
 CONDITIONS = frozenset({"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"})
 _VARYING = (
@@ -31,7 +33,7 @@ _VARYING = (
 
 
 def outlook(found: Manifest, *, apart_from: frozenset[str]) -> dict[str, Any]:
-    """The status as it is compared, without some conditions."""
+    """The status as it is compared, without some conditions or, for `RESTARTS`, the number of restarts."""
     status = found["status"]
     name = str(found["metadata"]["name"])
     return {
@@ -43,32 +45,38 @@ def outlook(found: Manifest, *, apart_from: frozenset[str]) -> dict[str, Any]:
             for each in status.get("conditions", ())
             if each["type"] in CONDITIONS - apart_from
         },
-        "init": [_container(each, name) for each in status.get("initContainerStatuses", ())],
-        "containers": [_container(each, name) for each in status.get("containerStatuses", ())],
+        "init": [_container(each, name, apart_from) for each in status.get("initContainerStatuses", ())],
+        "containers": [_container(each, name, apart_from) for each in status.get("containerStatuses", ())],
     }
 
 
-def told(events: Iterable[Manifest], name: str, *, apart_from: frozenset[str]) -> list[tuple[str, ...]]:
-    """The Events as they are compared: which there are, and not how often."""
-    kept = {
-        (
-            str(event["type"]),
-            str(event["reason"]),
-            plain(event["message"], name),
-            str(event["involvedObject"].get("fieldPath", "")),
-        )
-        for event in events
-        if event["reason"] in _REASONS - apart_from
+def told(events: Iterable[Manifest], name: str, *, apart_from: frozenset[str]) -> dict[str, Any]:
+    """The Events as they are compared: of each container in the order in which they were first told, not how often.
+
+    What befalls one container beside another is in no order, but for the beginning: init containers and sidecars
+    start one after the other, and before all others.
+    """
+    told_of: dict[str, list[tuple[str, ...]]] = {}
+    begun: list[str] = []
+    for event in events:
+        path, reason = str(event["involvedObject"].get("fieldPath", "")), str(event["reason"])
+        if reason not in _REASONS - apart_from:
+            continue
+        told_of.setdefault(path, []).append((str(event["type"]), reason, plain(event["message"], name)))
+        if reason == "Started":
+            begun.append(path if path.startswith("spec.initContainers") else "spec.containers")
+    return {
+        "of": {path: list(dict.fromkeys(each)) for path, each in told_of.items()},
+        "begun": list(dict.fromkeys(begun)),
     }
-    return sorted(kept)
 
 
-def _container(status: Manifest, name: str) -> dict[str, Any]:
+def _container(status: Manifest, name: str, apart_from: frozenset[str]) -> dict[str, Any]:
     return {
         "name": status["name"],
         "ready": status["ready"],
         "started": status.get("started"),
-        "restarts": status["restartCount"],
+        "restarts": None if RESTARTS in apart_from else status["restartCount"],
         "state": state_of(status.get("state", {}), name),
         "before": state_of(status.get("lastState", {}), name),
     }

@@ -24,13 +24,14 @@ class Case:
     """A Pod by its containers and spec, and what it has come to when it is looked at.
 
     `apart_from` are reasons of Events and of waiting containers, and types of conditions, in which the two differ, for
-    a cause that docs/differences.md names.
+    a cause that docs/differences.md names. `grace` is that of its deletion where it is deleted, its own where None.
     """
 
     containers: tuple[Manifest, ...]
     spec: Manifest
     until: Until
     apart_from: frozenset[str] = frozenset()
+    grace: int | None = None
 
     def pod(self, name: str, node: str) -> Manifest:
         """The Pod on one of the two Nodes, which differ by their name alone."""
@@ -54,11 +55,16 @@ def _is_not_configured(found: Manifest) -> bool:
     return waiting(found).get("reason") == "CreateContainerConfigError"
 
 
-def _case(
-    *containers: Manifest | str, until: Until = _ended, apart_from: frozenset[str] = frozenset(), **spec: Any
+def case(
+    *containers: Manifest | str,
+    until: Until = _ended,
+    apart_from: frozenset[str] = frozenset(),
+    grace: int | None = None,
+    **spec: Any,
 ) -> Case:
+    """Build a case; a text among its containers is the script of one called `main`."""
     made = tuple(container(each) if isinstance(each, str) else each for each in containers)
-    return Case(made, spec, until, apart_from)
+    return Case(made, spec, until, apart_from, grace)
 
 
 def _probed(script: str, **probes: Manifest) -> Manifest:
@@ -85,20 +91,21 @@ _TELLS = "echo 'no disk' > /dev/termination-log; exit 3"
 _FROM_LOG: Manifest = {"terminationMessagePolicy": "FallbackToLogsOnError"}
 
 CORPUS: dict[str, Case] = {
-    "ends-well": _case("sleep 1", **_ONCE),
-    "ends-badly": _case("sleep 1; exit 3", **_ONCE),
-    "ends-on-failure": _case("sleep 1", restart="OnFailure"),
-    "killed": _case("sleep 1; kill -9 $$", **_ONCE),
-    "no-command": _case(container(command=["/no/such/program"]), **_ONCE),
-    "runs": _case(_FOR_EVER, until=is_ready),
-    "two-one-fails": _case(container("exit 3", name="fails"), container("sleep 3", name="main"), **_ONCE),
-    "gated": _case(_FOR_EVER, until=_runs, readinessGates=[{"conditionType": "example.com/gate"}]),
-    "deadline": _case(
+    "ends-well": case("sleep 1", **_ONCE),
+    "ends-badly": case("sleep 1; exit 3", **_ONCE),
+    "ends-on-failure": case("sleep 1", restart="OnFailure"),
+    "killed": case("sleep 1; kill -9 $$", **_ONCE),
+    "killed-for-memory": case("exec tail /dev/zero", **_ONCE),
+    "no-command": case(container(command=["/no/such/program"]), **_ONCE),
+    "runs": case(_FOR_EVER, until=is_ready),
+    "two-one-fails": case(container("exit 3", name="fails"), container("sleep 3", name="main"), **_ONCE),
+    "gated": case(_FOR_EVER, until=_runs, readinessGates=[{"conditionType": "example.com/gate"}]),
+    "deadline": case(
         "trap 'exit 7' TERM; while true; do sleep 0.1; done",
         activeDeadlineSeconds=20,
         **_ONCE,
     ),
-    "confined": _case(
+    "confined": case(
         container(
             "id -u; sleep 1",
             securityContext={
@@ -111,8 +118,8 @@ CORPUS: dict[str, Case] = {
         ),
         **_ONCE,
     ),
-    "init": _case(_FOR_EVER, until=is_ready, initContainers=[container("sleep 1", name="first")]),
-    "init-in-order": _case(
+    "init": case(_FOR_EVER, until=is_ready, initContainers=[container("sleep 1", name="first")]),
+    "init-in-order": case(
         container("cat /work/log", **_SHARED),
         initContainers=[
             container(f"sleep 1; echo {name} >> /work/log", name=name, **_SHARED) for name in ("a", "b", "c")
@@ -120,31 +127,29 @@ CORPUS: dict[str, Case] = {
         volumes=_VOLUMES,
         **_ONCE,
     ),
-    "init-fails": _case("true", initContainers=[container("exit 3", name="first")], **_ONCE),
-    "sidecar": _case("sleep 2", initContainers=[container(_FOR_EVER, name="side", restartPolicy="Always")], **_ONCE),
-    "ready-http": _case(
+    "init-fails": case("true", initContainers=[container("exit 3", name="first")], **_ONCE),
+    "sidecar": case("sleep 2", initContainers=[container(_FOR_EVER, name="side", restartPolicy="Always")], **_ONCE),
+    "ready-http": case(
         _probed(_SERVES, readiness={**_LATER, "httpGet": {"path": "/ok", "port": 8080}}), until=is_ready
     ),
-    "unready-http": _case(
-        _probed(_SERVES, readiness={**_LATER, "httpGet": {"path": "/no", "port": 8080}}), until=_runs
-    ),
-    "ready-tcp": _case(_probed(_SERVES, readiness={**_LATER, "tcpSocket": {"port": 8080}}), until=is_ready),
-    "ready-exec": _case(_probed(_FOR_EVER, readiness={"exec": {"command": ["true"]}}), until=is_ready),
-    "started-late": _case(
+    "unready-http": case(_probed(_SERVES, readiness={**_LATER, "httpGet": {"path": "/no", "port": 8080}}), until=_runs),
+    "ready-tcp": case(_probed(_SERVES, readiness={**_LATER, "tcpSocket": {"port": 8080}}), until=is_ready),
+    "ready-exec": case(_probed(_FOR_EVER, readiness={"exec": {"command": ["true"]}}), until=is_ready),
+    "started-late": case(
         _probed(f"sleep 6; {_SERVES}", startup={"tcpSocket": {"port": 8080}, "failureThreshold": 60}), until=is_ready
     ),
-    "never-started": _case(
+    "never-started": case(
         _probed("trap 'exit 7' TERM; while true; do sleep 0.1; done", startup={"exec": {"command": ["false"]}}), **_ONCE
     ),
-    "retried": _case(container(_FAILS_ONCE, **_SHARED), apart_from=_PAUSE, restart="OnFailure", volumes=_VOLUMES),
-    "init-retried": _case(
+    "retried": case(container(_FAILS_ONCE, **_SHARED), apart_from=_PAUSE, restart="OnFailure", volumes=_VOLUMES),
+    "init-retried": case(
         "sleep 1",
         initContainers=[container(_FAILS_ONCE, name="first", **_SHARED)],
         apart_from=_PAUSE,
         restart="OnFailure",
         volumes=_VOLUMES,
     ),
-    "revived": _case(
+    "revived": case(
         {
             **_probed(
                 _WELL_THE_SECOND_TIME,
@@ -156,7 +161,7 @@ CORPUS: dict[str, Case] = {
         apart_from=_PAUSE,
         volumes=_VOLUMES,
     ),
-    "sidecar-ready": _case(
+    "sidecar-ready": case(
         _FOR_EVER,
         until=is_ready,
         initContainers=[
@@ -167,54 +172,54 @@ CORPUS: dict[str, Case] = {
             }
         ],
     ),
-    "leaves-a-message": _case(_TELLS, **_ONCE),
-    "leaves-it-elsewhere": _case(container("echo mine > /tmp/said", terminationMessagePath="/tmp/said"), **_ONCE),
-    "leaves-much": _case("yes 0123456 | head -c 9000 > /dev/termination-log", **_ONCE),
-    "leaves-a-log": _case(container("yes 0123456 | head -c 9000; sleep 4; exit 3", **_FROM_LOG), **_ONCE),
-    "leaves-short-lines": _case(container("seq 200; sleep 4; exit 3", **_FROM_LOG), **_ONCE),
-    "leaves-a-log-when-well": _case(container("echo well", **_FROM_LOG), **_ONCE),
-    "leaves-both": _case(container(f"echo log; {_TELLS}", **_FROM_LOG), **_ONCE),
-    "init-leaves-a-log": _case(
+    "leaves-a-message": case(_TELLS, **_ONCE),
+    "leaves-it-elsewhere": case(container("echo mine > /tmp/said", terminationMessagePath="/tmp/said"), **_ONCE),
+    "leaves-much": case("yes 0123456 | head -c 9000 > /dev/termination-log", **_ONCE),
+    "leaves-a-log": case(container("yes 0123456 | head -c 9000; sleep 4; exit 3", **_FROM_LOG), **_ONCE),
+    "leaves-short-lines": case(container("seq 200; sleep 4; exit 3", **_FROM_LOG), **_ONCE),
+    "leaves-a-log-when-well": case(container("echo well", **_FROM_LOG), **_ONCE),
+    "leaves-both": case(container(f"echo log; {_TELLS}", **_FROM_LOG), **_ONCE),
+    "init-leaves-a-log": case(
         "true", initContainers=[container("echo why; sleep 4; exit 3", name="first", **_FROM_LOG)], **_ONCE
     ),
-    "init-leaves-a-message": _case("true", initContainers=[container(_TELLS, name="first")], **_ONCE),
-    "hook-started": _case(container("exec sleep 3600", lifecycle={"postStart": _run("true")}), until=is_ready),
-    "hook-slept": _case(container("exec sleep 3600", lifecycle={"postStart": _NAP}), until=is_ready),
-    "hook-start-fails": _case(container(_ENDS_WHEN_ASKED, lifecycle={"postStart": _run("false")}), **_IN_TIME),
-    "hook-without-program": _case(container(_ENDS_WHEN_ASKED, lifecycle={"postStart": _run("/no/such")}), **_IN_TIME),
-    "hook-start-fails-with-two": _case(
+    "init-leaves-a-message": case("true", initContainers=[container(_TELLS, name="first")], **_ONCE),
+    "hook-started": case(container("exec sleep 3600", lifecycle={"postStart": _run("true")}), until=is_ready),
+    "hook-slept": case(container("exec sleep 3600", lifecycle={"postStart": _NAP}), until=is_ready),
+    "hook-start-fails": case(container(_ENDS_WHEN_ASKED, lifecycle={"postStart": _run("false")}), **_IN_TIME),
+    "hook-without-program": case(container(_ENDS_WHEN_ASKED, lifecycle={"postStart": _run("/no/such")}), **_IN_TIME),
+    "hook-start-fails-with-two": case(
         container(_ENDS_WHEN_ASKED, lifecycle={"postStart": _run("false"), "preStop": _run("touch", "/tmp/before")}),
         **_IN_TIME,
     ),
-    "hook-then-probes": _case(
+    "hook-then-probes": case(
         {
             **_probed(_FOR_EVER, readiness={"exec": {"command": ["true"]}}, liveness={"exec": {"command": ["true"]}}),
             "lifecycle": {"postStart": _NAP},
         },
         until=is_ready,
     ),
-    "hook-of-a-sidecar": _case(
+    "hook-of-a-sidecar": case(
         "sleep 2",
         initContainers=[
             container(_FOR_EVER, name="side", restartPolicy="Always", lifecycle={"postStart": _run("sleep", "1")})
         ],
         **_ONCE,
     ),
-    "hook-before-it-is-killed": _case(
+    "hook-before-it-is-killed": case(
         {
             **_probed(_ENDS_WHEN_ASKED, liveness={"exec": {"command": ["false"]}, "failureThreshold": 1}),
             "lifecycle": {"preStop": _run("touch", "/tmp/before")},
         },
         **_IN_TIME,
     ),
-    "hook-stop-fails": _case(
+    "hook-stop-fails": case(
         {
             **_probed(_ENDS_WHEN_ASKED, liveness={"exec": {"command": ["false"]}, "failureThreshold": 1}),
             "lifecycle": {"preStop": _run("false")},
         },
         **_IN_TIME,
     ),
-    "sidecar-starts-first": _case(
+    "sidecar-starts-first": case(
         container("[ -e /work/up ] || exit 9", **_SHARED),
         initContainers=[
             {
@@ -232,55 +237,55 @@ CORPUS: dict[str, Case] = {
         volumes=_VOLUMES,
         **_ONCE,
     ),
-    "resolver": _case(
+    "resolver": case(
         "grep -q 'nameserver 10.9.8.7' /etc/resolv.conf && grep -q 'options ndots:2' /etc/resolv.conf",
         dnsPolicy="None",
         dnsConfig={"nameservers": ["10.9.8.7"], "options": [{"name": "ndots", "value": "2"}]},
         **_ONCE,
     ),
-    "sysctls": _case(
+    "sysctls": case(
         "[ $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start) = 80 ]",
         securityContext={"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "80"}]},
         **_ONCE,
     ),
-    "two-sidecars": _case(
+    "two-sidecars": case(
         "sleep 2",
         initContainers=[container(_FOR_EVER, name=name, restartPolicy="Always") for name in ("one", "two")],
         **_ONCE,
     ),
-    "asked-to-end-by-itself": _case("sleep 1; kill -TERM $$; sleep 9", **_ONCE),
-    "fails-beside": _case(
+    "asked-to-end-by-itself": case("sleep 1; kill -TERM $$; sleep 9", **_ONCE),
+    "fails-beside": case(
         container(_FAILS_ONCE, **_SHARED), container("sleep 1", name="beside"), volumes=_VOLUMES, **_ONCE
     ),
-    "all-fail": _case(container("exit 3", name="a"), container("sleep 2; exit 4", name="b"), **_ONCE),
-    "all-end-well": _case(container("sleep 1", name="a"), container("sleep 2", name="b"), restart="OnFailure"),
-    "shares-files": _case(
+    "all-fail": case(container("exit 3", name="a"), container("sleep 2; exit 4", name="b"), **_ONCE),
+    "all-end-well": case(container("sleep 1", name="a"), container("sleep 2", name="b"), restart="OnFailure"),
+    "shares-files": case(
         container("while [ ! -e /work/it ]; do sleep 0.2; done", name="waits", **_SHARED),
         container("sleep 1; touch /work/it", name="writes", **_SHARED),
         volumes=_VOLUMES,
         **_ONCE,
     ),
-    "shares-a-network": _case(
+    "shares-a-network": case(
         container(_SERVES, name="serves"),
         container("until wget -q -O - http://127.0.0.1:8080/ok; do sleep 0.5; done; sleep 3600", name="asks"),
         until=is_ready,
     ),
-    "waits-for-a-config-map": _case(
+    "waits-for-a-config-map": case(
         container("true", envFrom=[{"configMapRef": {"name": "absent"}}]),
         until=_is_not_configured,
         apart_from=_SANDBOX,
         **_ONCE,
     ),
-    "waits-for-a-key": _case(
+    "waits-for-a-key": case(
         container("true", env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "k"}}}]),
         until=_is_not_configured,
         apart_from=_SANDBOX,
         **_ONCE,
     ),
-    "does-without-a-config-map": _case(
+    "does-without-a-config-map": case(
         container("[ -z $A ]", envFrom=[{"configMapRef": {"name": "absent", "optional": True}}]), **_ONCE
     ),
-    "knows-itself": _case(
+    "knows-itself": case(
         container(
             "[ $NAME = $HOSTNAME ] && [ $LIMIT = 33554432 ] && [ $(pwd) = /work ]",
             workingDir="/work",
@@ -293,15 +298,15 @@ CORPUS: dict[str, Case] = {
         volumes=_VOLUMES,
         **_ONCE,
     ),
-    "read-only": _case(
+    "read-only": case(
         container("touch /here && exit 9; [ $(id -g) = 2000 ]", securityContext={"readOnlyRootFilesystem": True}),
         securityContext={"runAsUser": 1000, "runAsGroup": 2000, "supplementalGroups": [3000]},
         **_ONCE,
     ),
-    "aliases": _case(
+    "aliases": case(
         "grep -q db.local /etc/hosts", hostAliases=[{"ip": "10.9.8.7", "hostnames": ["db.local"]}], **_ONCE
     ),
-    "init-and-sidecar": _case(
+    "init-and-sidecar": case(
         container("cat /work/log", **_SHARED),
         initContainers=[
             container("sleep 1; echo one >> /work/log", name="one", **_SHARED),
@@ -311,7 +316,7 @@ CORPUS: dict[str, Case] = {
         volumes=_VOLUMES,
         **_ONCE,
     ),
-    "lives-once-only": _case(
+    "lives-once-only": case(
         _probed(_FOR_EVER, liveness={"exec": {"command": ["false"]}, "failureThreshold": 2}), **_ONCE
     ),
 }

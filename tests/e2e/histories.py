@@ -13,7 +13,7 @@ status (`contradictions`), and whether one was written while short-lived contain
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tests.e2e.comparison import state_of
+from tests.e2e.comparison import RESTARTS, state_of
 from tests.e2e.manifests import Manifest
 
 #: Nothing has been done yet, which is what a status that is not there says, too.
@@ -27,7 +27,8 @@ _SANDBOX = "PodReadyToStartContainers"
 def history(versions: Sequence[Manifest], *, apart_from: frozenset[str]) -> dict[str, Any]:
     """The order of phases, of each container's states and of each condition's values.
 
-    `apart_from` are reasons of waiting containers and types of conditions that are left out.
+    `apart_from` are reasons of waiting containers and types of conditions that are left out. With `RESTARTS` it is
+    told what a container went through, and not how often.
     """
     pod = versions[-1]
     statuses = [each["status"] for each in versions]
@@ -38,7 +39,14 @@ def history(versions: Sequence[Manifest], *, apart_from: frozenset[str]) -> dict
         "phases": _once(_phases([str(each.get("phase")) for each in statuses], ran=ran)),
         "containers": lives,
         "conditions": {kind: _once(_values(statuses, kind, begun=begun)) for kind in sorted(_CONDITIONS - apart_from)},
+        "graces": _once(map(str, filter(None, map(_grace, versions)))),
     }
+
+
+def _grace(version: Manifest) -> int | None:
+    """The seconds of a deletion; the last request, of the node itself, leaves none."""
+    grace: int | None = version["metadata"].get("deletionGracePeriodSeconds")
+    return grace
 
 
 class _Life:
@@ -61,6 +69,8 @@ class _Life:
             if found is not None:
                 self._before(found)
                 self._now(found)
+        if RESTARTS in self._apart_from:
+            return list(dict.fromkeys(each.partition(": ")[2] for each in self._told))
         return _once(self._told)
 
     def _before(self, found: Manifest) -> None:

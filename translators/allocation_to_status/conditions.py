@@ -42,10 +42,15 @@ def conditions(
     init_containers: Sequence[ContainerStatus],
     unplaced: tuple[str, str] | None,
     now: datetime,
+    *,
+    never_began: bool = False,
 ) -> tuple[PodCondition, ...]:
-    """State all conditions; `unplaced` is the reason and message why the Pod has no place in Nomad."""
+    """State all conditions; `unplaced` is the reason and message why the Pod has no place in Nomad.
+
+    A kubelet calls a Pod that `never_began` Failed when its conditions are written (pkg/kubelet/status TerminatePod).
+    """
     pod = situation.pod
-    ready = _containers_ready(situation, phase, containers, init_containers)
+    ready = _containers_ready(situation, "Pending" if never_began else phase, containers, init_containers)
     found = [
         Statement("PodScheduled", "True"),
         Statement("PodReadyToStartContainers", _truth(phase not in TERMINAL_PHASES and _is_set_up(situation))),

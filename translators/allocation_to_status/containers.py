@@ -88,17 +88,21 @@ def ephemeral_container_statuses(pod: Pod) -> tuple[ContainerStatus, ...]:
     )
 
 
-def ended(container: Container, status: ContainerStatus) -> ContainerStatus:
-    """Judge a container of a Pod that will not run again: what it was when it was last seen to end."""
+def ended(container: Container, status: ContainerStatus, *, deleted: bool = False) -> ContainerStatus:
+    """Judge a container of a Pod that will not run again: what it was when it was last seen to end.
+
+    Of one that had not begun, a Pod that is `deleted` says no more than a kubelet does, another tells why. Source:
+    kubernetes pkg/kubelet/status/status_manager.go TerminatePod.
+    """
     if status.state.terminated is not None:
         return status
     before = status.last_state.terminated
     if status.state.waiting is not None and before is not None and before.container_id == status.container_id:
         return _ended_as(container, status, before, _NOTHING)
-    failure = _start_error(status)
+    failure = None if deleted else _start_error(status)
     if failure is not None:
         terminated = failure
-    elif status.container_id:
+    elif status.container_id or deleted:
         terminated = runs.vanished(status)
     else:
         terminated = ContainerStateTerminated(

@@ -17,7 +17,10 @@ from translators.records.pods import Container, ContainerStatus, Pod
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Everything about a Pod's status but the time; `unplaced` is reason and message where it has no place."""
+    """Everything about a Pod's status but the time; `unplaced` is reason and message where it has no place.
+
+    `never_began` says of a Pod that was deleted that it waited for a container until its end.
+    """
 
     situation: Situation
     phase: str
@@ -25,6 +28,7 @@ class Judgement:
     init_containers: tuple[ContainerStatus, ...]
     ending: Ending | None
     unplaced: tuple[str, str] | None
+    never_began: bool = False
 
 
 def judge(pod: Pod, facts: Facts, *, ends: bool = False) -> Judgement:
@@ -37,8 +41,10 @@ def judge(pod: Pod, facts: Facts, *, ends: bool = False) -> Judgement:
     # What is refused was ended by us: its refusal says why.
     end = ending(situation, containers) if situation.facts.refusal is None else None
     over = ends or end is not None
+    deleted = ends and pod.metadata.deletion_timestamp is not None
+    never_began = deleted and phases.phase(pod, containers, init_containers, ends=False) == "Pending"
     if _is_initialized(pod, init_containers) and (over or _cannot_go_on(situation, containers)):
-        containers = _ended(pod.spec.containers, containers)
+        containers = _ended(pod.spec.containers, containers, deleted=deleted)
     if over:
         init_containers = _begun_and_ended(pod.spec.init_containers, init_containers)
     phase = phases.phase(pod, containers, init_containers, ends=over)
@@ -54,6 +60,7 @@ def judge(pod: Pod, facts: Facts, *, ends: bool = False) -> Judgement:
         init_containers=init_containers,
         ending=end,
         unplaced=None if phase in TERMINAL_PHASES else unplaced,
+        never_began=never_began,
     )
 
 
@@ -91,9 +98,11 @@ def _cannot_go_on(situation: Situation, containers: tuple[ContainerStatus, ...])
     return situation.has_started or any(status.state.terminated is not None for status in containers)
 
 
-def _ended(containers: Iterable[Container], statuses: tuple[ContainerStatus, ...]) -> tuple[ContainerStatus, ...]:
+def _ended(
+    containers: Iterable[Container], statuses: tuple[ContainerStatus, ...], *, deleted: bool
+) -> tuple[ContainerStatus, ...]:
     specified = {each.name: each for each in containers}
-    return tuple(container_states.ended(specified[status.name], status) for status in statuses)
+    return tuple(container_states.ended(specified[status.name], status, deleted=deleted) for status in statuses)
 
 
 def _begun_and_ended(

@@ -112,6 +112,7 @@ def status_of(judgement: Judgement, now: datetime) -> PodStatus:
             judgement.init_containers,
             judgement.unplaced,
             moment,
+            never_began=judgement.never_began,
         ),
         host_ip=host,
         host_ips=(held.host_ips if host == held.host_ip and held.host_ips else _host_ips(host)),

@@ -154,5 +154,16 @@ def test_a_deleted_pod_ends_with_what_its_containers_did() -> None:
     assert (graceful.phase, shown(graceful)) == ("Succeeded", "Completed:0")
 
 
+def test_a_deleted_pod_that_never_began_says_so_as_by_a_kubelet() -> None:
+    """It becomes Failed when everything else of it is written; of its container nobody knows anything."""
+    refused = task("pending", event("Driver Failure", driver_error="Failed to pull `web:1`: refused"))
+    subject = after(pod(deleting=True), facts(allocation("pending", web=refused)))
+    status = final_status(subject, facts(allocation("complete", web=task("dead", event("Killing")))), NOW)
+    assert (status.phase, shown(status)) == ("Failed", "ContainerStatusUnknown:137")
+    assert {each.reason for each in status.conditions if each.type in {"Ready", "ContainersReady"}} == {
+        "ContainersNotReady"
+    }
+
+
 def test_durations_read_as_in_a_kubelet() -> None:
     assert [go_duration(seconds * 1_000_000_000) for seconds in (0, 10, 80, 300)] == ["0s", "10s", "1m20s", "5m0s"]
