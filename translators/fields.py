@@ -294,8 +294,8 @@ ROWS: tuple[Row, ...] = (
         CONTAINER,
         {
             "name": "the task's name",
-            "image": "docker; ignored by exec and raw_exec, by convention nomad.local/binary; of a Pod that runs it "
-            "is not changed, as an Event says",
+            "image": "docker; ignored by exec and raw_exec, by convention nomad.local/binary; changed of a Pod "
+            "that runs where only a restart follows from that (docs/differences.md), else an Event says why not",
             "command": "",
             "args": "",
             "workingDir": "",

@@ -77,7 +77,7 @@ class ObservedNomad:
         self._client = client
         self._told = told
 
-    async def register(self, job: Job) -> JobRegistration:
+    async def register(self, job: Job, *, check_index: int = 0) -> JobRegistration:  # noqa: ARG002 - the protocol's
         """Told."""
         drivers = sorted({task.driver for group in job.task_groups for task in group.tasks})
         raise self._told.withheld(f"register {job.id}", job=job.name, namespace=job.namespace, drivers=drivers)

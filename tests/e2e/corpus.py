@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.e2e.bed.rootfs import OTHER_IMAGE
 from tests.e2e.manifests import Manifest, container, pod
 from tests.e2e.namespace import container_status, is_ready, phase, waiting
 
@@ -25,6 +26,7 @@ class Case:
 
     `apart_from` are reasons of Events and of waiting containers, and types of conditions, in which the two differ, for
     a cause that docs/differences.md names. `grace` is that of its deletion where it is deleted, its own where None.
+    `image` is what its container `main` is given when it has become Ready.
     """
 
     containers: tuple[Manifest, ...]
@@ -32,6 +34,7 @@ class Case:
     until: Until
     apart_from: frozenset[str] = frozenset()
     grace: int | None = None
+    image: str = ""
 
     def pod(self, name: str, node: str) -> Manifest:
         """The Pod on one of the two Nodes, which differ by their name alone."""
@@ -60,11 +63,12 @@ def case(
     until: Until = _ended,
     apart_from: frozenset[str] = frozenset(),
     grace: int | None = None,
+    image: str = "",
     **spec: Any,
 ) -> Case:
     """Build a case; a text among its containers is the script of one called `main`."""
     made = tuple(container(each) if isinstance(each, str) else each for each in containers)
-    return Case(made, spec, until, apart_from, grace)
+    return Case(made, spec, until, apart_from, grace, image)
 
 
 def _probed(script: str, **probes: Manifest) -> Manifest:
@@ -79,6 +83,8 @@ def _run(*command: str) -> Manifest:
 _PAUSE = frozenset({"BackOff", "CrashLoopBackOff"})
 #: A kubelet makes the sandbox first; we give Nomad nothing to start before everything is there.
 _SANDBOX = frozenset({"PodReadyToStartContainers"})
+#: A kubelet starts a changed container in the sandbox that is there; Nomad makes another allocation first.
+_ANEW = frozenset({"ContainerCreating"}) | _SANDBOX
 _FAILS_ONCE = "test -e /work/tried && exit 0; touch /work/tried; exit 3"
 _WELL_THE_SECOND_TIME = "test -e /work/tried && touch /work/well; touch /work/tried; exec sleep 3600"
 
@@ -316,6 +322,7 @@ CORPUS: dict[str, Case] = {
         volumes=_VOLUMES,
         **_ONCE,
     ),
+    "image-changed": case(_ENDS_WHEN_ASKED, until=_restarted, apart_from=_ANEW, image=OTHER_IMAGE),
     "lives-once-only": case(
         _probed(_FOR_EVER, liveness={"exec": {"command": ["false"]}, "failureThreshold": 2}), **_ONCE
     ),

@@ -2,11 +2,21 @@
 
 import json
 
+from tests.e2e.bed.rootfs import OTHER_IMAGE
 from tests.e2e.manifests import BUSYBOX, Manifest, pod
-from tests.e2e.namespace import LATER, Namespace, condition, container_status, is_ready, phase
+from tests.e2e.namespace import (
+    LATER,
+    Namespace,
+    condition,
+    container_status,
+    is_ready,
+    last_terminated,
+    phase,
+    waiting,
+)
 
 _GATE = "example.com/gate"
-_OTHER = "busybox:9.9"
+_ABSENT = "busybox:9.9"
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -17,7 +27,7 @@ def _patch(scene: Namespace, name: str, body: Manifest, subresource: str = "") -
 
 def test_a_pod_goes_on_whatever_is_changed_of_it(scene: Namespace) -> None:
     gates: Manifest = {"readinessGates": [{"conditionType": _GATE}], "terminationGracePeriodSeconds": 1}
-    scene.create(pod("main", "exec sleep 3600", driver="docker", **gates))
+    scene.create(pod("main", "exec sleep 3600", driver="docker", volumes=[{"name": "work", "emptyDir": {}}], **gates))
     before = scene.wait("main", "to run", lambda found: "running" in container_status(found).get("state", {}))
 
     held = before["status"]["conditions"]
@@ -35,8 +45,8 @@ def test_a_pod_goes_on_whatever_is_changed_of_it(scene: Namespace) -> None:
     assert resized.returncode != 0
     assert "resize" in resized.stderr.lower()
 
-    scene.kubectl("set", "image", "pod/main", f"main={_OTHER}")
-    scene.wait_event("main", "ImageNotChanged", BUSYBOX, _OTHER, "delete the Pod")
+    scene.kubectl("set", "image", "pod/main", f"main={_ABSENT}")
+    scene.wait_event("main", "ImageNotChanged", BUSYBOX, _ABSENT, "its volume work anew", "delete the Pod")
 
     after = scene.pod("main")
     assert is_ready(after)
@@ -47,3 +57,30 @@ def test_a_pod_goes_on_whatever_is_changed_of_it(scene: Namespace) -> None:
     _patch(scene, "main", {"spec": {"activeDeadlineSeconds": 1}})
     found = scene.wait("main", "to end at its deadline", lambda found: phase(found) == "Failed", within=LATER)
     assert found["status"]["reason"] == "DeadlineExceeded"
+
+
+def test_a_container_is_started_anew_with_the_image_that_its_pod_is_given(scene: Namespace) -> None:
+    script = "echo other: $OTHER; trap 'exit 7' TERM; while true; do sleep 0.1; done"
+    scene.create(pod("renewed", script, driver="docker"))
+    before = scene.wait_ready("renewed")
+    (first,) = scene.allocations(before)
+
+    scene.kubectl("set", "image", "pod/renewed", f"main={_ABSENT}")
+    found = scene.wait(
+        "renewed",
+        "to miss its new image",
+        lambda each: waiting(each).get("reason") in {"ErrImagePull", "ImagePullBackOff"},
+        within=LATER,
+    )
+    assert (phase(found), last_terminated(found)["exitCode"]) == ("Running", 7)
+    scene.wait_event("renewed", "Killing", "Container main definition changed, will be restarted")
+    scene.wait_event("renewed", "Failed", f'Failed to pull image "{_ABSENT}"')
+
+    scene.kubectl("set", "image", "pod/renewed", f"main={OTHER_IMAGE}")
+    after = scene.wait("renewed", "to run its third image", is_ready, within=LATER)
+    status = container_status(after)
+    assert (status["image"], status["restartCount"], last_terminated(after)["exitCode"]) == (OTHER_IMAGE, 1, 7)
+    assert scene.logs("renewed") == "other: yes\n"
+    assert scene.logs("renewed", "--previous") == "other:\n"
+    assert {each["NodeID"] for each in scene.allocations(after)} == {first["NodeID"]}
+    assert not [each for reason in ("NomadJobChanged", "ImageNotChanged") for each in scene.events("renewed", reason)]

@@ -74,6 +74,9 @@ def both(bed: Bed, vnode: VnodeProcess, namespaces: Namespaces) -> Iterator[tupl
                 # What does not come to it is told of by the test of its Pod.
                 with suppress(BedError):
                     _delete_in_time([name for name in some if name in DELETED], sides)
+                for name in (each for each in some if EVERY_CASE[each].image):
+                    with suppress(BedError):
+                        _change_image(name, sides)
                 for name in (each for each in some if each not in DELETED):
                     with suppress(BedError):
                         real.wait(name, "to come to what it comes to", EVERY_CASE[name].until, within=_WITHIN)
@@ -94,6 +97,12 @@ def _delete_in_time(names: list[str], sides: tuple[Side, Side]) -> None:
         return not left
 
     wait_until("all Pods to have come to what they are deleted in", are_deleted, within=_WITHIN)
+
+
+def _change_image(name: str, sides: tuple[Side, Side]) -> None:
+    for side in sides:
+        side.namespace.wait_ready(name, within=_WITHIN)
+        side.namespace.kubectl("set", "image", f"pod/{name}", f"main={EVERY_CASE[name].image}")
 
 
 @pytest.mark.parametrize("name", EVERY_CASE)

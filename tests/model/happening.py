@@ -2,19 +2,24 @@
 
 Nomad's habits are those of version 1.11 on real servers: an allocation that is pending when its client is lost is
 replaced at once, whatever the job says; a running one is unknown and comes back; a drained or preempted batch job is
-placed again by a later evaluation; a job that is purged leaves its processes behind; tasks of a machine that was
+placed again by a later evaluation; in the place of an allocation whose job was registered otherwise another one comes,
+which waits for its end; a job that is purged leaves its processes behind; tasks of a machine that was
 rebooted run again in their allocation; a client that was lost is ready only after it told what became of its tasks.
 """
 
 from collections.abc import Iterator
 
 from tests.model.observing import GRACE, Scenario
-from tests.model.states import NONE, Allocation, ApiPod, Job, Life, Nomad, Task, World
+from tests.model.states import NONE, Allocation, ApiPod, Life, Nomad, Task, World
 from tests.model.working import purged
 
 Step = tuple[str, Life]
 _MOST_STARTS = 2
 _MOST_ALLOCATIONS = 3
+
+#: What may be done to the image of a Pod, once each.
+_CHANGES = ("image is changed", "image is changed back")
+CHANGES = frozenset(_CHANGES)
 
 
 def progress(life: Life, scenario: Scenario, world: World) -> Iterator[Step]:
@@ -53,13 +58,18 @@ def users(life: Life, scenario: Scenario, tick: int) -> Iterator[Step]:
         deleted = life.pod._replace(grace=grace, deleted_at=tick)
         yield name, marked._replace(pod=deleted)
     yield "the Pod is deleted by force", marked._replace(pod=None, removal=0)
+    changes = [each for each in _CHANGES if each not in life.history] if scenario.images else []
+    if changes:
+        changed = life.pod._replace(image=1 - life.pod.image)
+        yield f"the Pod's {changes[0]}", _marked(life, changes[0])._replace(pod=changed)
 
 
 def disturbances(life: Life, scenario: Scenario, world: World) -> Iterator[Step]:
     """What may happen from outside."""
     nomad, job = life.nomad, life.nomad.job
     if job is not None and not job.stopped:
-        stopped = nomad._replace(job=Job(stopped=True), events=nomad.events + 1)
+        version = nomad.events + 1
+        stopped = nomad._replace(job=job._replace(stopped=True, evaluated=False, version=version), events=version)
         yield "somebody stops the job", _marked(life, "stopped by hand")._replace(nomad=stopped)
     if job is not None:
         yield "somebody purges the job", purged(_marked(life, "purged by hand"))
@@ -79,7 +89,7 @@ def disturbances(life: Life, scenario: Scenario, world: World) -> Iterator[Step]
             if "preempts" in what and job is not None:
                 touched = touched._replace(job=job._replace(evaluated=job.stopped))
             if "drained" in what and scenario.policy == "Always":
-                touched = _placed(touched, world)
+                touched = _placed(touched, world, each.image if job is None else job.image)
             yield what, _marked(life, what)._replace(nomad=touched)
 
 
@@ -134,7 +144,7 @@ def _task_steps(
         return
     if task.state == "waits" and not task.failure:
         yield f"the client starts {name} again", _told(each._replace(task=task._replace(state="told")), world), 0
-    if task.state == "told" and reaches:
+    if task.state == "told" and reaches and not _waits_for_another(each, nomad):
         passed = _at_the_gate(each, nomad.permit, scenario.policy)
         if passed is not None:
             yield f"{name} passes its gate", _told(each._replace(task=passed), world), 0
@@ -146,6 +156,11 @@ def _task_steps(
             return
         running = task._replace(state="runs", starts=task.starts + 1, failure="")
         yield f"the task of {name} starts", _told(each._replace(task=running), world), 1
+
+
+def _waits_for_another(each: Allocation, nomad: Nomad) -> bool:
+    """Whether the one in whose place it was put has not ended; one that nobody can tell of is not waited for."""
+    return any(other.number == each.after and other.status not in _OVER | {"unknown"} for other in nomad.allocations)
 
 
 def _at_the_gate(each: Allocation, permit: int, policy: str) -> Task | None:
@@ -191,8 +206,10 @@ def _evaluated(nomad: Nomad, scenario: Scenario, world: World) -> Nomad:
         )
         return nomad._replace(job=job._replace(evaluated=True), allocations=rows)
     nomad = nomad._replace(job=job._replace(evaluated=True))
-    counts = any(_counts(each, scenario.policy) for each in nomad.allocations)
-    return nomad if counts else _placed(nomad, world)
+    counted = [each for each in nomad.allocations if _counts(each, scenario.policy)]
+    if not counted:
+        return _placed(nomad, world, job.image)
+    return _replaced(nomad, counted[-1], world) if counted[-1].image != job.image else nomad
 
 
 def _counts(each: Allocation, policy: str) -> bool:
@@ -202,13 +219,27 @@ def _counts(each: Allocation, policy: str) -> bool:
     return each.desired == "run" or (each.status == "complete" and each.told.code == 0)
 
 
-def _placed(nomad: Nomad, world: World) -> Nomad:
+def _replaced(nomad: Nomad, old: Allocation, world: World) -> Nomad:
+    """Another allocation in the place of one whose job was changed, on its client if that is there."""
+    assert nomad.job is not None
+    rows = tuple(_bidden(each, "stop", "changed", world.tick) if each is old else each for each in nomad.allocations)
+    new = Allocation(
+        number=1 + max(each.number for each in rows),
+        client=old.client if world.reaches(old) else "b",
+        modified_at=world.tick,
+        image=nomad.job.image,
+        after=old.number,
+    )
+    return nomad._replace(allocations=(*rows, new))
+
+
+def _placed(nomad: Nomad, world: World, image: int = 0) -> Nomad:
     if len(nomad.allocations) >= _MOST_ALLOCATIONS:
         return nomad
     number = 1 + max((each.number for each in nomad.allocations), default=10 * nomad.events)
     client = "a" if world.client == "ready" and not nomad.allocations else "b"
     return nomad._replace(
-        allocations=(*nomad.allocations, Allocation(number=number, client=client, modified_at=world.tick))
+        allocations=(*nomad.allocations, Allocation(number, client, modified_at=world.tick, image=image))
     )
 
 

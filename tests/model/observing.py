@@ -12,7 +12,7 @@ from tests.unit.pods.observations import circumstances
 from tests.unit.translators.allocation_to_status.api_server import merge
 from translators.identity import job_id, meta, owner_of
 from translators.records import allocations as records
-from translators.records.jobs import JobId, JobStub
+from translators.records.jobs import Job, JobId, JobStub
 from translators.records.pods import Pod, PodStatus, PodUid
 from translators.support import decode_pod
 from vnode.pods.actions import Decision
@@ -25,7 +25,12 @@ TICK = timedelta(seconds=700)
 GRACE = 30
 _AGE = timedelta(minutes=1)
 _SECOND = 1_000_000_000
-_WHY = {"lost": "alloc is lost since its node is down", "job": "alloc not needed due to job update"}
+_WHY = {
+    "lost": "alloc is lost since its node is down",
+    "job": "alloc not needed due to job update",
+    "changed": "alloc is being updated due to job update",
+}
+_IMAGE = "busybox:"
 _STATUS = TypeAdapter(PodStatus)
 
 Names = Interned[Any]
@@ -43,6 +48,7 @@ class Scenario:
         finalizer: bool = False,
         impossible: bool = False,
         owner: str = "",
+        images: bool = False,
     ) -> None:
         self.policy = policy
         self.rules = rules
@@ -54,6 +60,8 @@ class Scenario:
         self.impossible = impossible
         #: What controls it.
         self.owner = owner
+        #: It runs an image, which is changed.
+        self.images = images
         self.statuses: Interned[dict[str, Any]] = Interned()
         self.memories: Interned[Memory] = Interned()
         self.decisions: Interned[Decision] = Interned()
@@ -62,7 +70,9 @@ class Scenario:
         self._decided: dict[Any, int] = {}
         self._patched: dict[tuple[int, int, int], int] = {}
         self._pods: dict[Any, Pod] = {}
-        self._circumstances = circumstances()
+        known = circumstances()
+        docker = replace(known.job, default_driver="docker")
+        self._circumstances = replace(known, job=docker) if images else known
 
     def now(self, tick: int) -> datetime:
         """The time of a tick."""
@@ -79,6 +89,10 @@ class Scenario:
     def status(self, found: dict[str, Any]) -> int:
         """The number of a status."""
         return self.statuses.number(repr(found), found)
+
+    def image_of(self, job: Job) -> int:
+        """The image that a job runs."""
+        return int(job.task_groups[0].tasks[0].config.get("image", "0").removeprefix(_IMAGE))
 
     def pod(self, index: int, held: ApiPod) -> Pod:
         """The record of a Pod."""
@@ -132,7 +146,8 @@ class Scenario:
         if held.grace != NONE:
             ends = self.now(held.deleted_at) + timedelta(seconds=held.grace)
             metadata |= {"deletionTimestamp": ends.isoformat(), "deletionGracePeriodSeconds": held.grace}
-        container = {"name": "app", "image": "nomad.local/binary", "command": ["/bin/true"]}
+        image = f"{_IMAGE}{held.image}" if self.images else "nomad.local/binary"
+        container = {"name": "app", "image": image, "command": ["/bin/true"]}
         spec = {"restartPolicy": self.policy, "terminationGracePeriodSeconds": GRACE, "containers": [container]}
         decoded = decode_pod({"metadata": metadata, "spec": spec, "status": {"phase": "Pending"}})
         return replace(decoded, status=_STATUS.validate_python(self.statuses[held.status]))
@@ -140,8 +155,8 @@ class Scenario:
     def _job(self, index: int, seen: Seen) -> JobFacts | None:
         if seen.job is None:
             return None
-        bare = Pod(metadata=decode_pod({"metadata": {"name": "web", "namespace": "shop", "uid": uid(index)}}).metadata)
-        identity = owner_of(JobStub(id=job_id(uid(index)), meta=meta(bare, "c1", "nomad")))
+        submitted = self.pod(index, ApiPod(status=self.fresh, image=seen.job.image))
+        identity = owner_of(JobStub(id=job_id(uid(index)), meta=meta(submitted, "c1", "nomad")))
         assert identity is not None
         return JobFacts(
             id=job_id(uid(index)),
@@ -150,6 +165,7 @@ class Scenario:
             stopped=seen.job.stopped,
             resolved=seen.job.stopped and seen.job.evaluated,
             modify_index=1,
+            job_modify_index=seen.job.version,
         )
 
     def _allocation(self, index: int, known: Allocation, client: str) -> records.Allocation:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.model.happening import CHANGES
 from tests.model.observing import Scenario
 from tests.model.states import NONE, NOT_SEEN, Life, World
 from translators import container_id
@@ -22,6 +23,9 @@ _ORDER = {"Pending": 0, "Running": 1, "Succeeded": 2, "Failed": 2}
 _TERMINAL = frozenset({"Succeeded", "Failed"})
 _EXCUSES = frozenset({"client lost", "client gone", "stopped by hand", "purged by hand", "overwritten"})
 
+#: What people and we do, which leaves to Nomad what it does.
+_OF_PEOPLE = CHANGES | {"answer lost", "restarted"}
+
 #: A promise and how it is broken.
 Broken = tuple[str, str]
 
@@ -40,6 +44,8 @@ def of_start(life: Life, others: tuple[Life, ...], scenario: Scenario) -> Broken
         return LEAVES_IN_TIME, "a process starts of a Pod that left the API"
     if "ended" in life.history and not _is_doubled(life, scenario):
         return TRUE_STATUS, "a process starts of a Pod that was called ended"
+    if life.running > 1 and life.history <= _OF_PEOPLE:
+        return ONE_JOB, "a process starts beside another one of the Pod"
     if any(other.running > other.ghosts for other in others):
         return ONE_JOB, "a process starts beside one of an earlier Pod of its name"
     return None
@@ -58,13 +64,15 @@ def of_end(life: Life, scenario: Scenario, world: World) -> Broken | None:
         return CONVERGES, "it can never start, and does not fail"
     if _is_away(life, scenario, world):
         return CONVERGES, "its client is lost, and it is left there for ever"
-    return _settled(life, status, world)
+    return _settled(life, status, scenario, world)
 
 
-def _settled(life: Life, status: dict[str, Any], world: World) -> Broken | None:
-    within_reach = sum(each.task.state == "runs" for each in life.nomad.allocations if world.reaches(each))
-    if within_reach != 1:
-        return NOTHING_LOST, f"{within_reach} processes run of a Pod that should"
+def _settled(life: Life, status: dict[str, Any], scenario: Scenario, world: World) -> Broken | None:
+    within_reach = [each for each in life.nomad.allocations if each.task.state == "runs" and world.reaches(each)]
+    if len(within_reach) != 1:
+        return NOTHING_LOST, f"{len(within_reach)} processes run of a Pod that should"
+    if life.pod is not None and scenario.policy == "Always" and within_reach[0].image != life.pod.image:
+        return CONVERGES, "it runs the image of before"
     if status["phase"] != "Running" or _condition(status, "Ready") != "True":
         return TRUE_STATUS, f"its process runs, and it is {status['phase']}, Ready {_condition(status, 'Ready')}"
     if life.nomad.permit != NONE:

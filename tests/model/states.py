@@ -13,11 +13,12 @@ GRACE_UNKNOWN = -1
 
 
 class ApiPod(NamedTuple):
-    """A Pod as the API server holds it: its status by number, and its deletion: grace in seconds and tick."""
+    """A Pod as the API server holds it: its status by number, its deletion (grace in seconds and tick), its image."""
 
     status: int
     grace: int = NONE
     deleted_at: int = 0
+    image: int = 0
 
 
 class Task(NamedTuple):
@@ -40,7 +41,10 @@ class Task(NamedTuple):
 
 
 class Allocation(NamedTuple):
-    """An allocation of one task: what is true at its client, and what the servers believe."""
+    """An allocation of one task: what is true at its client, and what the servers believe.
+
+    `image` is that of the job that it was made of, `after` the allocation whose end it waits for.
+    """
 
     number: int
     client: str
@@ -50,13 +54,20 @@ class Allocation(NamedTuple):
     desired: str = "run"
     why: str = ""
     modified_at: int = 0
+    image: int = 0
+    after: int = NONE
 
 
 class Job(NamedTuple):
-    """A job; `evaluated` says that the scheduler has acted upon its registration or its stop."""
+    """A job; `evaluated` says that the scheduler has acted upon its registration or its stop.
+
+    `version` is its job_modify_index, `image` what it runs.
+    """
 
     stopped: bool = False
     evaluated: bool = False
+    version: int = 1
+    image: int = 0
 
 
 class Nomad(NamedTuple):

@@ -13,6 +13,9 @@ from vnode.pods.decide import RULES, Rules
 pytestmark = pytest.mark.timeout(300)
 
 
+_KINDS = ("deaf", "finalizer", "impossible", "owner", "images")
+
+
 @dataclass(frozen=True)
 class Reason:
     """The promise that is broken without a rule, and where that shows: a Pod, and one disturbance or none."""
@@ -26,10 +29,11 @@ class Reason:
     finalizer: bool = False
     impossible: bool = False
     owner: str = ""
+    images: bool = False
 
     def explore(self, rules: Rules) -> None:
         """Raises PromiseBroken."""
-        kind: dict[str, Any] = {name: getattr(self, name) for name in ("deaf", "finalizer", "impossible", "owner")}
+        kind: dict[str, Any] = {name: getattr(self, name) for name in _KINDS}
         scenario = Scenario(self.policy, rules, **kind)
         budget = 1 if self.disturbance else 0
         Exploration(scenario, budget, reuse=self.reuse, running=self.running, only=self.disturbance, most=20_000).run()
@@ -75,6 +79,7 @@ REASONS: dict[tuple[str, str], Reason] = {
     ("submitted", "fail what can never start"): Reason(promises.CONVERGES, impossible=True),
     ("submitted", "try again"): Reason(promises.NOTHING_LOST, disturbance="cannot start for now"),
     ("submitted", "evict from a lost client"): Reason(promises.CONVERGES, disturbance="client a is lost"),
+    ("submitted", "renew what was changed"): Reason(promises.CONVERGES, "Always", running=True, images=True),
     ("submitted", "publish"): Reason(promises.NOTHING_LOST),
 }
 

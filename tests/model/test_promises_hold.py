@@ -20,6 +20,8 @@ SCENARIOS = {
     "OnFailure": Exploration(Scenario("OnFailure"), DISTURBANCES, most=STATES),
     "ignores SIGTERM": Exploration(Scenario("Always", deaf=True), DISTURBANCES, most=STATES),
     "held by a finalizer": Exploration(Scenario("Never", finalizer=True), DISTURBANCES, most=STATES),
+    "its image is changed": Exploration(Scenario("Always", images=True), DISTURBANCES, most=STATES),
+    "its image is changed, and it runs once": Exploration(Scenario("Never", images=True), DISTURBANCES, most=STATES),
     "a second Pod of its name": Exploration(Scenario("Always"), DISTURBANCES, most=STATES, reuse=True),
 }
 

@@ -37,11 +37,11 @@ def sees_nomad(life: Life, client: str) -> Life:
         # Rows vanish without an event; that somebody ended the job is one.
         allocations = seen.allocations
         if seen.job is not None:
-            job, ending, confirmed = Job(stopped=True, evaluated=True), (nomad.events, True), True
+            job, ending, confirmed = _ended(seen.job), (nomad.events, True), True
     elif nomad.job.stopped:
         ending = (nomad.events, nomad.job.evaluated)
         if job is not None and nomad.job.evaluated:
-            job, confirmed = Job(stopped=True, evaluated=True), True
+            job, confirmed = _ended(nomad.job), True
     new = seen._replace(job=job, allocations=allocations, ending=ending, client=client, confirmed=confirmed)
     return life if new == seen else _dirty(life, new)
 
@@ -51,7 +51,7 @@ def reads_nomad(life: Life, client: str, *, permits: bool) -> Life:
     seen, nomad = life.vnode.seen, life.nomad
     job, ending = nomad.job, (0, False)
     if job is not None and job.stopped:
-        job = Job(stopped=True, evaluated=job.evaluated and not permits)
+        job = job._replace(evaluated=job.evaluated and not permits)
         ending = (0, False) if permits else (nomad.events, job.evaluated)
     new = seen._replace(
         job=job,
@@ -98,8 +98,7 @@ def acts(life: Life, scenario: Scenario, world: World) -> tuple[Life, Life]:
     """The next action is carried out: what that makes of everything, without and with its answer."""
     action = action_of(life, scenario)
     affected = _effect(life, scenario, world.tick, action)
-    conflict = isinstance(action, actions.Register) and life.nomad.job is not None
-    if conflict:
+    if isinstance(action, actions.Register) and action.over != _version(life.nomad):
         return affected, fails(reads_nomad(affected, world.client, permits=False))
     folded = _fold(life, affected, scenario, world, action)
     advanced = folded._replace(vnode=folded.vnode._replace(step=folded.vnode.step + 1))
@@ -131,10 +130,14 @@ def _settle(life: Life, scenario: Scenario, tick: int) -> Life:
 def _effect(life: Life, scenario: Scenario, tick: int, action: Any) -> Life:  # noqa: C901, PLR0911 - an arm each
     pod, nomad = life.pod, life.nomad
     match action:
-        case actions.Register() if nomad.job is None:
-            return life._replace(nomad=nomad._replace(job=Job(), events=nomad.events + 1))
+        case actions.Register(job, over) if over == _version(nomad):
+            version = nomad.events + 1
+            registered = Job(version=version, image=scenario.image_of(job))
+            return life._replace(nomad=nomad._replace(job=registered, events=version))
         case actions.Stop() if nomad.job is not None:
-            return life._replace(nomad=nomad._replace(job=Job(stopped=True), events=nomad.events + 1))
+            version = nomad.events + 1
+            stopped = nomad.job._replace(stopped=True, evaluated=False, version=version)
+            return life._replace(nomad=nomad._replace(job=stopped, events=version))
         case actions.Purge():
             return purged(life)
         case actions.Kill(allocation):
@@ -160,12 +163,12 @@ def _fold(before: Life, life: Life, scenario: Scenario, world: World, action: An
     seen = life.vnode.seen
     match action:
         case actions.Register():
-            return _know(life, seen._replace(job=Job(), confirmed=True))
+            return _know(life, seen._replace(job=life.nomad.job, confirmed=True))
         case actions.Stop() if seen.job is not None:
             if before.nomad.job is None:
                 return _dirty(life, seen._replace(job=None, allocations=(), ending=(0, False), confirmed=False))
             own = replace(scenario.memories[life.vnode.memory], stop_evaluation=f"e{life.nomad.events}")
-            stopped = seen._replace(job=Job(stopped=True, evaluated=seen.job.evaluated), confirmed=True)
+            stopped = seen._replace(job=seen.job._replace(stopped=True), confirmed=True)
             return _know(_remember(life, scenario, own), stopped)
         case actions.Purge():
             return _know(life, seen._replace(job=None, allocations=(), ending=(0, False), confirmed=False))
@@ -204,6 +207,15 @@ def purged(life: Life) -> Life:
     left = sum(each.task.state == "runs" for each in nomad.allocations)
     forgotten = Nomad(permit=nomad.permit, events=nomad.events + 1)
     return life._replace(nomad=forgotten, ghosts=life.ghosts + left)
+
+
+def _version(nomad: Nomad) -> int:
+    """By which a job is replaced; 0 creates one."""
+    return 0 if nomad.job is None else nomad.job.version
+
+
+def _ended(job: Job) -> Job:
+    return job._replace(stopped=True, evaluated=True)
 
 
 def _killed(allocation: Allocation) -> Allocation:

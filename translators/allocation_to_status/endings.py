@@ -11,8 +11,7 @@ from translators.allocation_to_status.situation import Situation, restarts
 from translators.records.allocations import Allocation
 from translators.records.pods import ContainerStatus, PodStatus
 
-# Texts of nomad/scheduler/structs: StatusAllocUpdating, StatusAllocLost.
-_UPDATED = "alloc is being updated due to job update"
+#: Text of nomad/scheduler/structs, StatusAllocLost.
 _LOST = "alloc is lost since its node is down"
 
 _PREEMPTED, _DRAINED = "Preempted", "NodeDrained"
@@ -52,7 +51,7 @@ def _ended_by(current: Allocation) -> Ending:
     client = current.node_name or current.node_id
     if current.desired_description == _LOST:
         return Ending(NODE_LOST, f"Nomad lost its client {client}, and a Pod that runs once is not started again")
-    if was_changed(current):
+    if current.was_changed:
         return Ending(NOMAD_JOB_CHANGED, f"{_CHANGED}, and a Pod that runs once is not started again")
     if current.desired_transition.migrate:
         return Ending(_DRAINED, f"The Nomad client {client} was drained and the Pod is not moved")
@@ -70,20 +69,18 @@ def is_replaced(situation: Situation) -> bool:
     if current is None or current.desired_status != "stop":
         return False
     policy = situation.pod.spec.restart_policy
-    if was_changed(current) or current.desired_description == _LOST:
+    if current.was_changed or current.desired_description == _LOST:
         return policy != "Never"
     return _migrates(current) and policy == "Always"
 
 
-def was_changed(allocation: Allocation) -> bool:
-    """Whether Nomad ended it because somebody registered its job anew, and otherwise than it was."""
-    return allocation.desired_status == "stop" and allocation.desired_description == _UPDATED
-
-
 def change_of_the_job(held: PodStatus, desired: PodStatus, allocations: Iterable[Allocation]) -> EventNote | None:
-    """Tell, when a status leaves an allocation behind, that what takes its place may not be what the Pod says."""
+    """Tell, when a status leaves an allocation behind, that what takes its place may not be what the Pod says.
+
+    `allocations` are those that we did not have replaced ourselves.
+    """
     left = _named(held) - _named(desired)
-    if not any(was_changed(each) and each.id in left for each in allocations):
+    if not any(each.was_changed and each.id in left for each in allocations):
         return None
     return EventNote(
         WARNING, NOMAD_JOB_CHANGED, f"{_CHANGED}: what runs may not be what the Pod says; delete it for that"

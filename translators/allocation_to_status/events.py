@@ -5,7 +5,7 @@ twice yields none the second time.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from translators import container_id
 from translators.allocation_to_status.conditions import NODE_LOST, PLACED
@@ -70,7 +70,7 @@ def _of_container(pod: Pod, old: ContainerStatus, new: ContainerStatus, path: st
         # Also of a run that had ended before anybody looked.
         yield EventNote(NORMAL, "Started", "Container started", path)
     if new.state.waiting is not None:
-        yield from _of_wait(pod, old, new, new.state.waiting, path)
+        yield from _of_wait(pod, old, _with_wanted_image(pod, new), new.state.waiting, path)
     elif new.state.terminated is not None and new.state.terminated.reason == "StartError":
         yield EventNote(WARNING, "Failed", _short(f"Error: {new.state.terminated.message}"), path)
 
@@ -90,6 +90,12 @@ def _of_wait(
         yield EventNote(WARNING, "Failed", _short(f"Error: {waiting.message}"), path)
     if waiting.reason == "ImagePullBackOff" and before != "ImagePullBackOff":
         yield EventNote(NORMAL, "BackOff", f'Back-off pulling image "{new.image}"', path)
+
+
+def _with_wanted_image(pod: Pod, status: ContainerStatus) -> ContainerStatus:
+    """A container that waits to run an image which was changed still shows the one that it ran last."""
+    image = next((each.image for each in pod.spec.every_container if each.name == status.name), status.image)
+    return replace(status, image=image)
 
 
 def _is_another_cause(old: ContainerStatus, waiting: ContainerStateWaiting) -> bool:

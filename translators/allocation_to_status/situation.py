@@ -81,7 +81,8 @@ class Situation:
 def see(pod: Pod, facts: Facts) -> Situation:
     """Find the allocation that counts: the newest one.
 
-    Of a Pod that never restarts it is the first one: what Nomad places after it is kept from starting.
+    Of a Pod that never restarts it is the first one: what Nomad places after it is kept from starting. One whose job
+    was changed goes on until it has ended, for what takes its place waits for that (nomad client/allocwatcher).
     """
     chain = [
         (allocation, {name: _read(allocation, task) for name, task in allocation.task_states.items()})
@@ -89,7 +90,22 @@ def see(pod: Pod, facts: Facts) -> Situation:
     ]
     if pod.spec.restart_policy == "Never":
         del chain[1:]
+    elif len(chain) > 1 and _goes_on(*chain[-2:]):
+        del chain[-1:]
     return Situation(pod=pod, facts=facts, current=chain[-1][0] if chain else None, chain=tuple(chain))
+
+
+def _goes_on(
+    before: tuple[Allocation, dict[str, TaskHistory]], newest: tuple[Allocation, dict[str, TaskHistory]]
+) -> bool:
+    """Whether an allocation that is ended for a change of its job is known not to have ended yet."""
+    allocation, histories = before
+    return (
+        allocation.was_changed
+        and allocation.client_status == "running"
+        and any(history.is_up for history in histories.values())
+        and not any(history.has_started for history in newest[1].values())
+    )
 
 
 def runs_up(pod: Pod, allocations: Sequence[Allocation]) -> dict[str, ContainerId]:

@@ -56,6 +56,16 @@ def translate(pod: Pod, context: JobContext, rules: Policy, material: Material =
     return replace(found, warnings=tuple(placed(pod, warning) for warning in found.warnings))
 
 
+def placed_where_it_is(translation: Translation) -> Translation:
+    """For a job in the place of another: its allocation is placed on that one's client, if it can be.
+
+    Source: nomad scheduler/generic_sched.go findPreferredNode.
+    """
+    group = translation.job.task_groups[0]
+    sticky = replace(group, ephemeral_disk=replace(group.ephemeral_disk, sticky=True))
+    return replace(translation, job=replace(translation.job, task_groups=(sticky,)))
+
+
 def data_items(pod: Pod, context: JobContext, material: Material) -> Mapping[str, bytes]:
     """The data of a Pod that has a job already, as its templates know it.
 

@@ -15,8 +15,9 @@ from translators.records.base import NOMAD, Many, Mapped, Text
 AllocationId = NewType("AllocationId", str)
 ClientId = NewType("ClientId", str)
 
-#: Text of nomad/scheduler/structs, StatusAllocNotNeeded: its job was stopped.
+# Texts of nomad/scheduler/structs: StatusAllocNotNeeded (its job was stopped), StatusAllocUpdating.
 _NOT_NEEDED = "alloc not needed due to job update"
+_UPDATED = "alloc is being updated due to job update"
 
 #: The year that Nomad prints for a time that never came.
 _NEVER = "0001-"
@@ -159,6 +160,11 @@ class Allocation:
     def was_moved(self) -> bool:
         """Whether Nomad ended it for another reason than its job's end, and may put another one in its place."""
         return self.desired_status != "run" and self.desired_description != _NOT_NEEDED
+
+    @property
+    def was_changed(self) -> bool:
+        """Whether Nomad ended it because its job was registered anew, and otherwise than it was."""
+        return self.desired_status == "stop" and self.desired_description == _UPDATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=NOMAD)

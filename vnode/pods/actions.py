@@ -15,9 +15,13 @@ from translators.records.jobs import Job, JobId
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Create the Pod's job; it is an error of no consequence if it exists already."""
+    """Create the Pod's job, or replace the one whose job_modify_index is `over`.
+
+    It is an error of no consequence if it exists already, or is another one by now.
+    """
 
     job: Job
+    over: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ class PodApi(Protocol):
 class JobApi(Protocol):
     """What the reconciler asks of Nomad."""
 
-    async def register(self, job: Job) -> JobRegistration:
-        """Create the job; Conflict if it exists."""
+    async def register(self, job: Job, *, check_index: int = 0) -> JobRegistration:
+        """Create the job, or replace the one of this job_modify_index; Conflict if there is another."""
 
     async def stop(self, namespace: str, job_id: str) -> JobRegistration:
         """Stop the job; fine if it is gone."""

@@ -14,9 +14,9 @@ import structlog
 from translators.allocation_to_status import EventNote, UnreadMessage
 from translators.container_id import ContainerId
 from translators.errors import Finding
-from translators.identity import owner_of
+from translators.identity import owner_of, spec_hash
 from translators.pod_to_job import permit, turns
-from translators.records.jobs import Job, JobId, JobStub
+from translators.records.jobs import JobId, JobStub
 from translators.records.pods import Pod, PodUid
 from vnode.errors import Conflict, Denied, NotFound, PeerError, Rejected, Unavailable, Withheld
 from vnode.metrics import Metrics
@@ -25,7 +25,7 @@ from vnode.pods import actions
 from vnode.pods.actions import Action, Decision
 from vnode.pods.courier import Courier
 from vnode.pods.data import DataHand
-from vnode.pods.decide import Circumstances, decide, decide_orphan
+from vnode.pods.decide import Circumstances, changes, decide, decide_orphan
 from vnode.pods.peers import Peers
 from vnode.pods.queue import KeyedQueue
 from vnode.view.observation import JobFacts, Observation
@@ -152,8 +152,8 @@ class Reconciler:
     async def _perform(self, action: Action, observation: Observation) -> None:  # noqa: C901, PLR0912 - one arm an action
         uid, view, peers = observation.uid, self._view, self._peers
         match action:
-            case actions.Register(job):
-                await self._register(job, observation)
+            case actions.Register():
+                await self._register(action, observation)
             case actions.Stop(namespace, job_id):
                 await self._stop(uid, namespace, job_id)
             case actions.Purge(namespace, job_id):
@@ -198,10 +198,10 @@ class Reconciler:
             case actions.Forget():
                 view.forget(uid)
 
-    async def _register(self, job: Job, observation: Observation) -> None:
-        uid = observation.uid
+    async def _register(self, action: actions.Register, observation: Observation) -> None:
+        uid, job = observation.uid, action.job
         try:
-            reply = await self._peers.jobs.register(job)
+            reply = await self._peers.jobs.register(job, check_index=action.over)
         except Conflict:
             await self._reread(uid, job.namespace, JobId(job.id))
             raise
@@ -210,8 +210,7 @@ class Reconciler:
             self._peers.events.record(_pod(observation), EventNote("Warning", "NomadNamespaceMissing", message, ""))
             raise Unavailable(str(error)) from error
         except Rejected as error:
-            self._view.remember(uid, refusal=Finding("NomadRejected", "", f"Nomad refuses the job: {error}"))
-            self._queue.add(uid)
+            self._reject(action, observation, error)
             return
         except Denied as error:
             volumes = sorted({each.source for group in job.task_groups for each in group.volumes.values()})
@@ -232,9 +231,27 @@ class Reconciler:
             raise AssertionError(f"a job was translated without its identity: {job.id}")
         if (read_at := self._view.pods.take_read_at(uid)) is not None:
             self._metrics.submission_latency.observe(self._clock() - read_at)
+        index = reply.job_modify_index
         self._view.jobs.fold(
-            JobFacts(id=JobId(job.id), namespace=job.namespace, identity=identity, modify_index=reply.job_modify_index)
+            JobFacts(
+                id=JobId(job.id),
+                namespace=job.namespace,
+                identity=identity,
+                modify_index=index,
+                job_modify_index=index,
+            )
         )
+
+    def _reject(self, action: actions.Register, observation: Observation, error: Rejected) -> None:
+        """A Pod that has no job is refused; one that has goes on with it."""
+        if not action.over:
+            finding = Finding("NomadRejected", "", f"Nomad refuses the job: {error}")
+            self._view.remember(observation.uid, refusal=finding)
+        else:
+            pod = _pod(observation)
+            self._peers.events.record(pod, changes.kept(pod, f"Nomad refuses the job: {error}"))
+            self._view.remember(observation.uid, changed=spec_hash(pod))
+        self._queue.add(observation.uid)
 
     async def _stop(self, uid: PodUid, namespace: str, job_id: JobId) -> None:
         reply = await self._peers.jobs.stop(namespace, job_id)

@@ -247,6 +247,7 @@ class JobStore:
             stopped=stub.stop,
             resolved=stub.stop and known is not None and known.resolved,
             modify_index=stub.modify_index,
+            job_modify_index=stub.job_modify_index,
         )
 
 

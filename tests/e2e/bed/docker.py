@@ -26,7 +26,7 @@ exec runc "$@"
 
 
 class Docker:
-    """containerd and dockerd, and the two images that the bed knows."""
+    """containerd and dockerd, and the images that the bed knows."""
 
     def __init__(self, directory: Path, slot: Slot, children: Children) -> None:
         """Start both; `wait_ready` imports the images."""
@@ -76,6 +76,7 @@ class Docker:
         rootfs.build_pause(pause)
         self._import(pause, rootfs.pause_image(), 'ENTRYPOINT ["/pause"]')
         self._import(busybox, rootfs.BUSYBOX_IMAGE, 'CMD ["sh"]', "ENV PATH=/bin:/usr/bin")
+        self._import(busybox, rootfs.OTHER_IMAGE, 'CMD ["sh"]', "ENV PATH=/bin:/usr/bin", "ENV OTHER=yes")
 
     def run(self, *arguments: str, stdin: bytes | None = None) -> str:
         """Run a docker command against this engine."""

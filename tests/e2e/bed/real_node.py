@@ -151,7 +151,8 @@ def _configuration(bed: Bed, home: Path) -> dict[str, object]:
 
 def _import_images(bed: Bed, home: Path) -> None:
     images = home / "images.tar"
-    bed.docker.run("save", "--output", str(images), rootfs.BUSYBOX_IMAGE, rootfs.pause_image())
+    known = (rootfs.BUSYBOX_IMAGE, rootfs.OTHER_IMAGE, rootfs.pause_image())
+    bed.docker.run("save", "--output", str(images), *known)
     # containerd answers a moment after its socket is there.
     wait_until("containerd to take images", lambda: _imported(home, images), within=_START_SECONDS)
     images.unlink()

@@ -12,6 +12,8 @@ from tests.e2e.bed.errors import BedError
 from tests.e2e.bed.processes import run
 
 BUSYBOX_IMAGE = "busybox:1.36"
+#: The same with another environment: `OTHER`.
+OTHER_IMAGE = "busybox:1.37"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PAUSE_SOURCE = b"""
 #include <signal.h>

@@ -80,8 +80,9 @@ class _Jobs:
     def __init__(self, script: Script) -> None:
         self._script = script
 
-    async def register(self, job: Job) -> JobRegistration:
-        answer = self._script.ask("register", job.id, default=JobRegistration(eval_id="e", job_modify_index=7))
+    async def register(self, job: Job, *, check_index: int = 0) -> JobRegistration:
+        over = (check_index,) if check_index else ()
+        answer = self._script.ask("register", job.id, *over, default=JobRegistration(eval_id="e", job_modify_index=7))
         assert isinstance(answer, JobRegistration)
         return answer
 

@@ -1,4 +1,4 @@
-"""A Pod goes on with the images it was submitted with; that it does is told, once for each change."""
+"""A Pod whose image cannot be changed goes on with its own; that is told, once for each change."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from tests.unit.pods.observations import NOW, RUNNING, allocation, circumstances
 from translators.records.pods import Pod
 from vnode.pods.actions import Note, PatchStatus, Remember, Stop
 from vnode.pods.decide import decide
-from vnode.pods.decide.changed import REASON
+from vnode.pods.decide.changes import REASON
 from vnode.view.observation import Memory, Observation
 
 

@@ -251,3 +251,49 @@ async def test_a_defect_met_with_one_pod_does_not_end_the_work() -> None:
     bench.script.answers["register"] = "not a registration"
     await bench.attempt()
     assert bench.queue.failed(UID) == 1.0, "the key was not backed off before"
+
+
+def changed_image(one: Pod) -> Pod:
+    """The same Pod, of docker, with another image than its job was made of."""
+    containers = (replace(one.spec.containers[0], image="example.com/app:2"),)
+    return replace(one, metadata=replace(one.metadata, generation=2), spec=replace(one.spec, containers=containers))
+
+
+def submitted(**answers: Any) -> Bench:
+    """A Pod whose image was changed, with the job of before, which was registered at index 8."""
+    one = pod(annotations={"nomad.hashinetes.io/driver": "docker"})
+    bench = Bench(**answers).knows(changed_image(one))
+    bench.view.jobs.apply_job(replace(stub(one), job_modify_index=8))
+    return bench
+
+
+async def test_a_job_is_replaced_at_the_index_that_is_known_and_once() -> None:
+    bench = submitted()
+    await bench.round()
+    await bench.round()
+    registrations = [call for call in bench.script.calls if call[0] == "register"]
+    assert registrations == [("register", job_id(UID), 8)]
+    known = bench.view.observation(UID).job
+    assert known is not None
+    assert known.job_modify_index == 7
+
+
+async def test_what_became_of_a_replacement_without_an_answer_is_read() -> None:
+    bench = submitted(register=Conflict("conflicting job modify index"))
+    now = replace(stub(changed_image(pod())), job_modify_index=10, modify_index=10)
+    bench.script.answers["job"] = now
+    with pytest.raises(Conflict):
+        await bench.round()
+    del bench.script.answers["register"]
+    bench.script.calls.clear()
+    assert "register" not in await bench.round()
+
+
+async def test_a_pod_whose_change_nomad_refuses_goes_on_and_says_so_once() -> None:
+    bench = submitted(register=Rejected("1 error occurred: no"))
+    await bench.round()
+    await bench.round()
+    assert bench.script.names.count("register") == 1
+    assert bench.script.calls.count(("event", "web-1", "ImageNotChanged")) == 1
+    assert bench.view.observation(UID).memory.refusal is None
+    assert "stop" not in bench.script.names

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vnode.pods.actions import Decision
-from vnode.pods.decide import changed, data, deadline, ended, messages, orphan, running, submission, termination
+from vnode.pods.decide import changes, data, deadline, ended, messages, orphan, running, submission, termination
 from vnode.pods.decide.circumstances import Circumstances
 from vnode.pods.decide.look import Look, Rule
 from vnode.view.observation import Observation
@@ -50,7 +50,7 @@ def decide(observation: Observation, circumstances: Circumstances, now: datetime
         if (decision := each.judge(look)) is not None:
             decision = messages.read_first(look, decision)
             if table is rules.submitted:
-                decision = changed.told(look, data.beside(look, decision))
+                decision = changes.told(look, data.beside(look, decision))
             return deadline.watched(look, decision)
     return _NOTHING
 

@@ -35,16 +35,16 @@ from vnode.view.observation import JobFacts, Observation
 _MISSING = "Its data was removed from Nomad, and not by Kubernetes; it is written again, for Nomad waits for it"
 
 
-def submit(observation: Observation, pod: Pod, translation: Translation) -> tuple[Action, ...]:
-    """Register the job and write its data."""
+def submit(observation: Observation, pod: Pod, translation: Translation, *, over: int = 0) -> tuple[Action, ...]:
+    """Register the job, in the place of the one with the job_modify_index `over`, and write its data."""
     job = translation.job
     sent = Remember({"submitted_to": job.namespace})
     if not translation.items:
         renewed = (Remember({"withdrawn": False}),) if observation.memory.withdrawn else ()
-        return sent, Register(job), *renewed
+        return sent, Register(job, over), *renewed
     layout = Layout(job.namespace, job_id(pod.uid), _tasks(pod), number_of_variables(job.meta))
     deliver = Deliver(layout, translation.items, observation.material.stamp, fresh=True)
-    return sent, Register(job), Remember({"delivered": "", "recalled": True, "withdrawn": False}), deliver
+    return sent, Register(job, over), Remember({"delivered": "", "recalled": True, "withdrawn": False}), deliver
 
 
 def beside(look: Look, decision: Decision) -> Decision:

@@ -1,30 +1,25 @@
 """A Pod with a job: its status follows the allocation, and what came to nothing is tried again."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from translators import container_id
 from translators.allocation_to_status import (
     NODE_LOST,
     EventNote,
     Stage,
-    change_of_the_job,
     disruption,
     failed_status,
-    pod_events,
     status_patch,
 )
 from translators.errors import Finding, Refused, Waiting
 from translators.pod_to_job import translate
 from translators.pod_to_job.permit import missed_since, would_start
 from translators.records.allocations import Allocation, AllocationId
-from translators.records.pods import Pod, PodStatus
+from translators.records.pods import Pod
 from translators.tolerations import bears_a_lost_client
 from vnode.pods.actions import (
     Action,
     Decision,
     EvictPod,
-    MeasureLogs,
     Note,
     PatchStatus,
     Permit,
@@ -33,8 +28,7 @@ from vnode.pods.actions import (
     Reread,
     Stop,
 )
-from vnode.pods.decide import overwritten
-from vnode.pods.decide.circumstances import Circumstances, retry_delay
+from vnode.pods.decide.circumstances import retry_delay
 from vnode.pods.decide.data import missing_tokens, submit, told, withdrawal
 from vnode.pods.decide.deadline import end_at_its_deadline
 from vnode.pods.decide.hooks import run_what_follows_a_start
@@ -42,7 +36,9 @@ from vnode.pods.decide.look import Look, Rule
 from vnode.pods.decide.missing import read_what_somebody_ended
 from vnode.pods.decide.permits import forbid
 from vnode.pods.decide.probed import ending
+from vnode.pods.decide.publication import publish
 from vnode.pods.decide.refusal import refuse
+from vnode.pods.decide.renewal import renew
 from vnode.pods.decide.submission import was_started
 from vnode.pods.decide.turns import let_the_next_begin
 from vnode.view.observation import Observation
@@ -88,7 +84,7 @@ def _forbid_further_starts(look: Look) -> Decision | None:
     over = look.job.stopped or observation.is_over
     if not (over or _everything_has_started(observation, look.pod)):
         return None
-    published = _publish(look)
+    published = publish(look)
     permitted = observation.memory.permitted_again
     if not over and permitted is not None and look.now < permitted + _FOUND_AGAIN:
         return Decision("it goes on", published.actions, permitted + _FOUND_AGAIN)
@@ -150,7 +146,7 @@ def _evict_from_a_lost_client(look: Look) -> Decision | None:
     current = allocations[0] if look.pod.spec.restart_policy == "Never" else allocations[-1]
     due = datetime.fromtimestamp(current.modify_time / 1e9, UTC) + patience
     if look.now < due:
-        published = _publish(look)
+        published = publish(look)
         return Decision(published.why, published.actions, min(due, published.wake_at or due))
     client = current.node_name or current.node_id
     message = f"Nomad has lost its client {client} for longer than the Pod tolerates ({patience.total_seconds():.0f} s)"
@@ -198,7 +194,7 @@ def _try_again(look: Look) -> Decision | None:
     due = min(ended_at, seen_at or look.now) + retry_delay(observation.memory.attempts)
     if look.now < due:
         noted = () if seen_at is not None else (Remember({"ended_at": look.now}),)
-        return Decision(f"{seen.stage}, waits to be tried again", (*noted, *_publish(look).actions), due)
+        return Decision(f"{seen.stage}, waits to be tried again", (*noted, *publish(look).actions), due)
     try:
         translation = translate(look.pod, look.circumstances.job, look.circumstances.policy, observation.material)
     except Refused as refused:
@@ -216,80 +212,9 @@ def _end_what_fails_its_probes(look: Look) -> Decision | None:
     found = None if look.job.stopped else ending(look)
     if found is None:
         return None
-    published = _publish(look)
+    published = publish(look)
     wake_at = min(filter(None, (published.wake_at, found.wake_at)), default=None)
     return Decision("a container fails its probes or a hook", (*published.actions, *found.actions), wake_at)
-
-
-def _publish(look: Look) -> Decision:
-    observation, pod, why = look.observation, look.pod, str(look.outcome.stage)
-    desired = look.status
-    body = status_patch(pod, desired)
-    measures = _measures(observation, pod)
-    if body is None:
-        return Decision(why, (*_repeated_failures(observation, pod, desired), *measures))
-    settles_at = _settles_at(pod, desired, look.circumstances)
-    if settles_at is not None and settles_at > look.now:
-        return Decision("waits a moment for the placement", wake_at=settles_at)
-    if (due := overwritten.left_until(look)) is not None:
-        return Decision("somebody else writes its status too", wake_at=due)
-    if pod.overwritten_by:
-        # What is new in it is new to its other writer only.
-        return Decision(why, (PatchStatus(body), *overwritten.told(look), *measures))
-    events = tuple(Note(event) for event in pod_events(pod, desired))
-    changed = change_of_the_job(pod.status, desired, observation.allocations)
-    return Decision(why, (PatchStatus(body), *events, *(() if changed is None else (Note(changed),)), *measures))
-
-
-def _repeated_failures(observation: Observation, pod: Pod, desired: PodStatus) -> tuple[Action, ...]:
-    """The Events of a start that failed once more, though the status says the same as before."""
-    failing = {each.name for each in desired.container_statuses if each.state.waiting and each.state.waiting.message}
-    if not failing or not observation.allocations:
-        return ()
-    allocation = observation.allocations[-1]
-    states = allocation.task_states.items()
-    told = {f"{allocation.id}/{task}": state.restarts for task, state in states if task in failing}
-    if told == observation.memory.told or not (any(told.values()) or observation.memory.attempts):
-        return ()
-    events = pod_events(replace(pod, status=PodStatus()), desired)
-    notes = tuple(Note(event) for event in events if event.reason in {"Failed", "BackOff"})
-    return (*notes, Remember({"told": told}))
-
-
-def _settles_at(pod: Pod, desired: PodStatus, circumstances: Circumstances) -> datetime | None:
-    """Until when a status may be held back that says no more than that the Pod is being started."""
-    created = pod.metadata.creation_timestamp
-    starting = desired.phase == "Pending" and all(
-        status.state.waiting is not None and not (status.state.waiting.message or status.container_id)
-        for status in desired.container_statuses
-    )
-    placed = not any(condition.type.startswith("nomad.") for condition in desired.conditions)
-    if created is None or not (starting and placed) or pod.status.start_time is not None:
-        return None
-    return created + circumstances.settling
-
-
-def _measures(observation: Observation, pod: Pod) -> tuple[Action, ...]:
-    """Where the next run of a restarting task begins; nothing is written to its logs until then."""
-    if not observation.allocations:
-        return ()
-    allocation = observation.allocations[-1]
-    if not any(state.restarts for state in allocation.task_states.values()):
-        return ()
-    names = {container.name for container in pod.spec.every_container}
-    return tuple(
-        MeasureLogs(AllocationId(allocation.id), task, state.restarts)
-        for task, state in allocation.task_states.items()
-        if task in names
-        and state.state == "pending"
-        and state.restarts
-        and not _is_measured(observation, allocation.id, task, state.restarts)
-    )
-
-
-def _is_measured(observation: Observation, allocation: str, task: str, run: int) -> bool:
-    known = container_id.parse(observation.memory.positions.get(task, ""))
-    return known is not None and (known.allocation, known.run) == (allocation, run)
 
 
 def _everything_has_started(observation: Observation, pod: Pod) -> bool:
@@ -311,5 +236,6 @@ RULES = (
     Rule("evict from a lost client", _evict_from_a_lost_client),
     Rule("run what follows a start", run_what_follows_a_start),
     Rule("end what fails its probes", _end_what_fails_its_probes),
-    Rule("publish", _publish),
+    Rule("renew what was changed", renew),
+    Rule("publish", publish),
 )
