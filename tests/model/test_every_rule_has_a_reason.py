@@ -79,6 +79,9 @@ REASONS: dict[tuple[str, str], Reason] = {
     ("submitted", "fail what can never start"): Reason(promises.CONVERGES, impossible=True),
     ("submitted", "try again"): Reason(promises.NOTHING_LOST, disturbance="cannot start for now"),
     ("submitted", "evict from a lost client"): Reason(promises.CONVERGES, disturbance="client a is lost"),
+    ("submitted", "find a change whose registration had no answer"): Reason(
+        promises.CONVERGES, "Always", "Register, the answer is lost", images=True
+    ),
     ("submitted", "renew what was changed"): Reason(promises.CONVERGES, "Always", running=True, images=True),
     ("submitted", "publish"): Reason(promises.NOTHING_LOST),
 }

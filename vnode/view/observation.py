@@ -53,12 +53,13 @@ class Memory:
     end for its probes or a hook, None once it was killed, and `asked` those that were asked to. `messages` holds by run
     what was read of a container that has ended and that no status tells of yet, `hooks` how far the hooks of its runs
     have come. `turns` names the init containers that were let begin, `hindrance` is what a Pod was last said to wait
-    for, `changed` the hash of a spec whose changes are not made, as was told, `renewed` the allocations in whose place
-    we had another one put for such a change, `announced` those whose end for it was told. `delivered` is the stamp of
-    the data that is in Nomad, `missed_data` when a task began to wait for it nevertheless, by its client's clock,
-    `recalled` that the tokens in it were looked up, `withdrawn` that it was removed. `ended_at` is when an allocation
-    was seen to have come to nothing. `heals` counts how often in a row a status was written anew that somebody else had
-    written over, `healed_at` is when that was last.
+    for, `changed` the hash of a spec whose changes are not made, as was told, `renewing` that of the one for which a
+    job was last sent in the place of another, `renewed` the allocations in whose place we had another one put for such
+    a change, `announced` those whose end for it was told. `delivered` is the stamp of the data that is in Nomad,
+    `missed_data` when a task began to wait for it nevertheless, by its client's clock, `recalled` that the tokens in it
+    were looked up, `withdrawn` that it was removed. `ended_at` is when an allocation was seen to have come to nothing.
+    `heals` counts how often in a row a status was written anew that somebody else had written over, `healed_at` is when
+    that was last.
     """
 
     refusal: Finding | None = None
@@ -84,6 +85,7 @@ class Memory:
     turns: frozenset[tuple[AllocationId, str]] = frozenset()
     hindrance: str = ""
     changed: str = ""
+    renewing: str = ""
     renewed: frozenset[AllocationId] = frozenset()
     announced: frozenset[AllocationId] = frozenset()
     delivered: str = ""

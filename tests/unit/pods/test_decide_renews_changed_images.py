@@ -7,11 +7,12 @@ import pytest
 
 from tests.unit.pods.observations import NOW, RUNNING, allocation, circumstances, event, job, observation, started
 from tests.unit.pods.observations import pod as plain_pod
+from translators.identity import spec_hash
 from translators.policy import Policy
 from translators.records.allocations import Allocation, AllocationMetric, Evaluation
 from translators.records.pods import Pod
 from translators.support import decode_pod
-from vnode.pods.actions import Decision, Note, PatchStatus, Register, Remember, Stop
+from vnode.pods.actions import Decision, Note, PatchStatus, Register, Remember, Reread, Stop
 from vnode.pods.decide import Circumstances, decide
 from vnode.pods.decide.changes import REASON
 from vnode.view.observation import Memory, Observation
@@ -69,11 +70,18 @@ def test_its_job_is_registered_in_the_place_of_the_one_that_is_known_and_stays_w
     assert group.tasks[0].config["image"] == NEW
     assert group.ephemeral_disk.sticky
     assert not any(isinstance(each, Stop) for each in decision.actions)
-    assert Remember({"renewed": frozenset({"a1"})}) in decision.actions
+    (remembered, *_) = decision.actions
+    assert remembered == Remember({"renewed": frozenset({"a1"}), "renewing": spec_hash(made())})
 
 
 def test_what_was_registered_so_is_not_registered_again() -> None:
     assert not registered(decided(seen(made(), submitted=NEW)))
+
+
+def test_a_change_that_was_taken_back_while_its_registration_had_no_answer_is_looked_for() -> None:
+    lost = seen(made(OLD), memory=Memory(renewing=spec_hash(made(NEW))))
+    assert [type(each) for each in decided(lost).actions] == [Reread, Remember]
+    assert not registered(decided(seen(made(NEW), submitted=NEW, memory=lost.memory)))
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,19 @@ from translators.errors import Refused, Waiting
 from translators.identity import number_of_variables, spec_hash
 from translators.pod_to_job import Translation, placed_where_it_is, translate
 from translators.records.allocations import AllocationId
-from vnode.pods.actions import Action, Decision, Note, Remember
+from vnode.pods.actions import Action, Decision, Note, Remember, Reread
 from vnode.pods.decide import changes
 from vnode.pods.decide.data import missing_tokens, submit, told
 from vnode.pods.decide.look import Look
 from vnode.pods.decide.publication import publish
+
+
+def find_what_was_sent(look: Look) -> Decision | None:
+    """Look what has become of a registration without an answer, for its change may have been taken back meanwhile."""
+    if look.observation.memory.renewing in {"", look.job.identity.hash} or look.job.stopped:
+        return None
+    read = Reread(look.job.namespace, look.job.id)
+    return Decision("a registration whose outcome is unknown", (read, Remember({"renewing": ""})))
 
 
 def renew(look: Look) -> Decision | None:
@@ -48,7 +56,7 @@ def _may_be_replaced(look: Look) -> bool:
 def _registered(look: Look, translation: Translation) -> tuple[Action, ...]:
     observation = look.observation
     replaced = frozenset(AllocationId(each.id) for each in observation.allocations)
-    remembered = Remember({"renewed": observation.memory.renewed | replaced})
+    remembered = Remember({"renewed": observation.memory.renewed | replaced, "renewing": spec_hash(look.pod)})
     return remembered, *submit(observation, look.pod, translation, over=look.job.job_modify_index)
 
 

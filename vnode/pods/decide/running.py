@@ -38,7 +38,7 @@ from vnode.pods.decide.permits import forbid
 from vnode.pods.decide.probed import ending
 from vnode.pods.decide.publication import publish
 from vnode.pods.decide.refusal import refuse
-from vnode.pods.decide.renewal import renew
+from vnode.pods.decide.renewal import find_what_was_sent, renew
 from vnode.pods.decide.submission import was_started
 from vnode.pods.decide.turns import let_the_next_begin
 from vnode.view.observation import Observation
@@ -236,6 +236,7 @@ RULES = (
     Rule("evict from a lost client", _evict_from_a_lost_client),
     Rule("run what follows a start", run_what_follows_a_start),
     Rule("end what fails its probes", _end_what_fails_its_probes),
+    Rule("find a change whose registration had no answer", find_what_was_sent),
     Rule("renew what was changed", renew),
     Rule("publish", publish),
 )
