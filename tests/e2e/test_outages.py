@@ -108,9 +108,11 @@ def test_without_both_pods_run_on(bed: Bed, scene: Namespace, tmp_path: Path) ->
     steady, once, restarted = _start_three(scene, tmp_path)
     with bed.control_plane.away():
         bed.nomad.server.kill()
+        back = time.monotonic() + _OUTAGE_SECONDS
         _end_two(tmp_path)
         # The clients alone know of the ends, and what is to run again does so without asking anybody.
         wait_until("the second run", lambda: _runs(tmp_path / "again.runs") == _TWICE, within=LATER)
+        time.sleep(max(0.0, back - time.monotonic()))
         bed.nomad.start_server()
     bed.nomad.wait_leader()
     _have_ended_once(scene, once, restarted, tmp_path)

@@ -127,10 +127,14 @@ class Scenario:
             allocations=tuple(self._allocation(index, each, seen.client) for each in seen.allocations),
             evaluation=_evaluation(index, seen),
             predecessor=JobId("vk-earlier") if predecessor else None,
-            stranded_at="a" if facts is None and seen.client == "down" else "",
+            stranded_at="a" if facts is None and seen.client == "down" and self._shows_a_run(seen) else "",
             permit="default" if seen.permit else "",
             memory=self.memories[life.vnode.memory],
         )
+
+    def _shows_a_run(self, seen: Seen) -> bool:
+        containers = self.statuses[seen.pod.status].get("containerStatuses", ()) if seen.pod else ()
+        return any("running" in each["state"] for each in containers)
 
     def _pod(self, index: int, held: ApiPod) -> Pod:
         metadata: dict[str, Any] = {

@@ -88,11 +88,14 @@ def ephemeral_container_statuses(pod: Pod) -> tuple[ContainerStatus, ...]:
     )
 
 
-def ended(container: Container, status: ContainerStatus, *, deleted: bool = False) -> ContainerStatus:
+def ended(
+    container: Container, status: ContainerStatus, *, deleted: bool = False, unseen: bool = False
+) -> ContainerStatus:
     """Judge a container of a Pod that will not run again: what it was when it was last seen to end.
 
     Of one that had not begun, a Pod that is `deleted` says no more than a kubelet does, another tells why. Source:
-    kubernetes pkg/kubelet/status/status_manager.go TerminatePod.
+    kubernetes pkg/kubelet/status/status_manager.go TerminatePod. `unseen` says that it may have begun without anybody
+    having seen it.
     """
     if status.state.terminated is not None:
         return status
@@ -102,7 +105,7 @@ def ended(container: Container, status: ContainerStatus, *, deleted: bool = Fals
     failure = None if deleted else _start_error(status)
     if failure is not None:
         terminated = failure
-    elif status.container_id or deleted:
+    elif status.container_id or deleted or unseen:
         terminated = runs.vanished(status)
     else:
         terminated = ContainerStateTerminated(

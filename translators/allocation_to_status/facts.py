@@ -21,13 +21,15 @@ class Facts:
     with the reason why it can never run as it is written; `hindrance` is what it waits for before it is submitted.
     `run_positions` holds by task name the containerID, with its log position, of the run that began last. `health`
     holds by task name what probes say; a container that has some and is not in it has not been asked yet. `messages`
-    holds by run what containers left to say about their end, `hooks` how far hooks have come.
+    holds by run what containers left to say about their end, `hooks` how far hooks have come. `unseen` says that
+    containers may have run of which nothing was seen.
     """
 
     allocations: tuple[Allocation, ...] = ()
     evaluation: Evaluation | None = None
     host_ip: str = ""
     submitted: bool = False
+    unseen: bool = False
     reached_at: Literal["host", "allocation", ""] = ""
     refusal: Finding | None = None
     hindrance: Hindrance | None = None

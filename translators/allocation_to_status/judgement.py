@@ -44,7 +44,7 @@ def judge(pod: Pod, facts: Facts, *, ends: bool = False) -> Judgement:
     deleted = ends and pod.metadata.deletion_timestamp is not None
     never_began = deleted and phases.phase(pod, containers, init_containers, ends=False) == "Pending"
     if _is_initialized(pod, init_containers) and (over or _cannot_go_on(situation, containers)):
-        containers = _ended(pod.spec.containers, containers, deleted=deleted)
+        containers = _ended(pod.spec.containers, containers, deleted=deleted, unseen=facts.unseen)
     if over:
         init_containers = _begun_and_ended(pod.spec.init_containers, init_containers)
     phase = phases.phase(pod, containers, init_containers, ends=over)
@@ -99,10 +99,12 @@ def _cannot_go_on(situation: Situation, containers: tuple[ContainerStatus, ...])
 
 
 def _ended(
-    containers: Iterable[Container], statuses: tuple[ContainerStatus, ...], *, deleted: bool
+    containers: Iterable[Container], statuses: tuple[ContainerStatus, ...], *, deleted: bool, unseen: bool
 ) -> tuple[ContainerStatus, ...]:
-    specified = {each.name: each for each in containers}
-    return tuple(container_states.ended(specified[status.name], status, deleted=deleted) for status in statuses)
+    found = {each.name: each for each in containers}
+    return tuple(
+        container_states.ended(found[status.name], status, deleted=deleted, unseen=unseen) for status in statuses
+    )
 
 
 def _begun_and_ended(

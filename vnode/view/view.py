@@ -203,13 +203,15 @@ class View:
         Servers that lost their data know no client; one ends what it runs as soon as it is known again and told
         nothing of it. After a start of ours only the address is known, which is that of the client's machine.
         """
-        address = pod.status.host_ip
-        if not address or not self.clients.synced:
+        if not self.clients.synced:
             return ""
         client = self.jobs.last_client(pod.uid)
         if client is not None:
             identity, name = client
             return "" if self.clients.status(identity) == _READY else name
+        address = pod.status.host_ip
+        if not address:
+            return ""
         known = any(each.status == _READY and self.clients.address(each.id) == address for each in self.clients)
         return "" if known else address
 

@@ -72,14 +72,40 @@ def test_the_grace_period_begins_when_its_client_is_known_again() -> None:
     known = replace(_stranded("Always", _told(), memory=Memory(stranded_since=NOW)), stranded_at="")
     found = decide(known, circumstances(), _after(90))
     assert [type(action) for action in found.actions] == [Note, Remember]
-    assert found.wake_at == _after(90 + 20 + 5)
+    assert found.wake_at == _after(90 + 20 + 60)
     over = replace(known, memory=Memory(stranded_since=NOW, missing_at=_after(90)))
-    assert any(isinstance(action, Register) for action in decide(over, circumstances(), _after(115)).actions)
+    assert any(isinstance(action, Register) for action in decide(over, circumstances(), _after(170)).actions)
     once = _stranded("Never", _told(), memory=Memory(stranded_since=NOW, missing_at=_after(90)))
-    failed = decide(replace(once, stranded_at=""), circumstances(), _after(115))
+    failed = decide(replace(once, stranded_at=""), circumstances(), _after(170))
     assert _only(failed, PatchStatus).body["status"]["phase"] == "Failed"
     deleted = _stranded("Always", _told(), deleted_with_grace=20, memory=over.memory)
-    assert _only(decide(replace(deleted, stranded_at=""), circumstances(), _after(115)), DeletePod) == DeletePod()
+    assert _only(decide(replace(deleted, stranded_at=""), circumstances(), _after(170)), DeletePod) == DeletePod()
+
+
+@pytest.mark.parametrize("policy", ["Never", "OnFailure", "Always"])
+def test_one_whose_start_nobody_was_told_of_is_not_started_elsewhere_either(policy: str) -> None:
+    unseen = _stranded(policy, {"phase": "Pending"})
+    decision = decide(unseen, circumstances(), NOW)
+    ready = next(each for each in _only(decision, PatchStatus).body["status"]["conditions"] if each["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "NodeLost")
+    memory = Memory(stranded_since=NOW, missing_at=_after(90))
+    waits = decide(replace(unseen, stranded_at="", memory=memory), circumstances(), _after(169))
+    assert (waits.actions, waits.wake_at) == ((), _after(170))
+    assert _only(decide(replace(unseen, stranded_at="", memory=memory), circumstances(), _after(170)), Register)
+
+
+def test_one_whose_start_nobody_was_told_of_does_not_leave_while_it_may_run() -> None:
+    leaving = _stranded("Always", {"phase": "Pending"}, deleted_with_grace=20, memory=Memory(stranded_since=NOW))
+    assert DeletePod() not in decide(leaving, circumstances(), _after(9000)).actions
+
+
+def test_of_one_that_was_permitted_to_run_once_nobody_knows_how_it_ended() -> None:
+    memory = Memory(permitted_in="default")
+    found = observation(pod(policy="Never", status={"phase": "Pending"}), confirmed=True, memory=memory)
+    status = _only(decide(found, circumstances(), NOW), PatchStatus).body["status"]
+    assert status["phase"] == "Failed"
+    [ended] = [each["state"]["terminated"] for each in status["containerStatuses"]]
+    assert (ended["reason"], ended["exitCode"]) == ("ContainerStatusUnknown", 137)
 
 
 def _after(seconds: float) -> datetime:

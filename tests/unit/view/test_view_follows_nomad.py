@@ -219,6 +219,17 @@ def test_a_client_that_is_forgotten_with_a_job_may_run_it_on() -> None:
     assert seen.observation(U1).stranded_at == ""
 
 
+def test_a_client_may_run_on_what_nobody_was_told_of_yet() -> None:
+    seen = view(Notified())
+    seen.clients.replace([_client("n1")])
+    seen.pods.apply(pod("u1"))
+    seen.jobs.apply_job(stub("u1"))
+    seen.jobs.apply_allocation(allocation("u1", "a"))
+    seen.clients.replace([])
+    seen.jobs.replace("default", [], [], since=seen.jobs.mark())
+    assert seen.observation(U1).stranded_at == "n1"
+
+
 def test_after_a_start_of_ours_a_client_is_known_by_the_address_of_its_pods() -> None:
     seen = _with_a_client(Notified())
     assert seen.observation(U1).stranded_at == ""

@@ -52,6 +52,8 @@ def facts(
         evaluation=observation.evaluation,
         host_ip=observation.host_ip,
         submitted=observation.job is not None,
+        # Until its start was told, the permit of a Pod that runs once tells that there may have been one.
+        unseen=observation.job is None and pod.spec.restart_policy == "Never" and observation.may_be_permitted != "",
         reached_at=address(pod, circumstances.job) if observation.allocations else "",
         refusal=refusal,
         hindrance=hindrance,

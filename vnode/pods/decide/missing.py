@@ -19,15 +19,19 @@ from vnode.view.observation import Observation
 MISSING = "NomadJobMissing"
 REMOVED = "Its job was removed from Nomad, and not by Kubernetes"
 
-#: What a client that is known again takes at most to be told what it is to run.
-_TOLD = timedelta(seconds=5)
+#: What a client that is known again takes at most to be told what it is to run: its first question may be refused for
+#: an identity of before, and its second one comes after 30 s and up to as much again (nomad client/client.go
+#: getAllocRetryIntv, retryIntv).
+_TOLD = timedelta(seconds=60)
 
 
 def wait_for_what_may_run_on(look: Look, outlook: str) -> Decision | None:
     """Wait for the end of the grace period that began when the job was found to be gone; say what comes then."""
-    if not any(status.state.running is not None for status in look.pod.status.container_statuses):
-        return None
     memory = look.observation.memory
+    stranded = look.observation.stranded_at != "" or memory.stranded_since is not None
+    # Its start may have been told to nobody yet.
+    if not stranded and not any(status.state.running is not None for status in look.pod.status.container_statuses):
+        return None
     if look.observation.stranded_at:
         return _wait_for_its_client(look)
     grace = timedelta(seconds=look.pod.spec.termination_grace_period_seconds)
