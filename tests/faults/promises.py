@@ -21,7 +21,8 @@ class Sight:
 
     `living` are the Pods that nobody deleted, by name; `dead` those that were. `held` are the names whose lock some
     process holds, `overlaps` those that found it held when they began. `forgotten` are the jobs that there were, or
-    might have been, when Nomad lost its data for the last of `losses` times.
+    might have been, when Nomad lost its data for the last of `losses` times. `doubtful` are the names of which one may
+    have run then that neither Kubernetes nor Nomad nor vnode remembers: of those no run is promised to be the only one.
     """
 
     living: Mapping[str, Life]
@@ -33,6 +34,7 @@ class Sight:
     held: frozenset[str] = frozenset()
     overlaps: frozenset[str] = frozenset()
     forgotten: frozenset[str] = frozenset()
+    doubtful: frozenset[str] = frozenset()
     losses: int = 0
 
     def losses_of(self, pod: Manifest) -> int:
@@ -77,14 +79,16 @@ def _runs(sight: Sight) -> Iterator[str]:
     lost = {pod["metadata"]["name"] for pod in sight.pods if sight.losses_of(pod) and _is_called_lost(pod["status"])}
     for life in sight.living.values():
         ran = sight.traces.get(life.trace, 0)
-        if life.kind in ONCE and ran != 1 and (ran or life.name not in lost):
-            yield f"{life.trace}, which never restarts, ran {sight.traces.get(life.trace, 0)} times"
+        if life.kind in ONCE and ran != 1 and (life.name not in sight.doubtful if ran else life.name not in lost):
+            yield f"{life.trace}, which never restarts, ran {ran} times"
     for life in sight.dead:
-        if life.kind in ONCE and sight.traces.get(life.trace, 0) > 1:
+        if life.kind in ONCE and sight.traces.get(life.trace, 0) > 1 and life.name not in sight.doubtful:
             yield f"{life.trace}, which never restarts and was deleted, ran {sight.traces[life.trace]} times"
-    yield from (f"two Pods of the name {name} ran at once" for name in sorted(sight.overlaps))
+    yield from (f"two Pods of the name {name} ran at once" for name in sorted(sight.overlaps - sight.doubtful))
     locking = {life.name for life in sight.living.values() if life.kind is Kind.LOCKS}
-    yield from (f"Pod {name} holds no lock: no process of it runs" for name in sorted(locking - sight.held))
+    yield from (
+        f"Pod {name} holds no lock: no process of it runs" for name in sorted(locking - sight.held - sight.doubtful)
+    )
     yield from (f"a process of Pod {name}, which is gone, runs on" for name in sorted(sight.held - locking))
 
 

@@ -26,7 +26,7 @@ from tests.faults.between import Between, between
 from tests.faults.clock import ShiftedClock
 from tests.faults.director import Director
 from tests.faults.forked import ForkedVnode, forked
-from tests.faults.machine import blows
+from tests.faults.machine import Kill, blows
 from tests.faults.machines import Machines
 from tests.faults.plan import calm, seeded
 from tests.faults.stage import Stage
@@ -164,7 +164,7 @@ def _live(at: Trial, stage: Stage, seed: int, first: dict[str, Life], seconds: f
     """Create and delete for some seconds; gives what befell the machines."""
 
     def forgotten() -> None:
-        stage.forget()
+        stage.forget(answers=machines.take_orders())
         at.foreign.register()
 
     coming, met = list(first.values()), Counter[str]()
@@ -184,6 +184,8 @@ def _live(at: Trial, stage: Stage, seed: int, first: dict[str, Life], seconds: f
             for blow in blows(seed, next(step), losses=losses):
                 met[type(blow).__name__] += 1
                 machines.suffer(blow)
+                if isinstance(blow, Kill):
+                    stage.doubt()
             machines.recover(time.monotonic())
             time.sleep(max(0.0, due - time.monotonic()))
     finally:

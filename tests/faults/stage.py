@@ -7,6 +7,7 @@ from random import Random
 
 from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.errors import BedError
+from tests.e2e.manifests import Manifest
 from tests.e2e.namespace import Namespace
 from tests.faults.locks import held
 from tests.faults.promises import Sight, broken
@@ -32,9 +33,10 @@ class Stage:
         #: Every job that there may ever have been.
         self._jobs: set[str] = set()
         self._forgotten: frozenset[str] = frozenset()
-        #: Names of which one was deleted by force, and those of them that Nomad has forgotten since: how long such
-        #: a one runs on, neither side can tell any more.
+        #: Names of which one was deleted by force, so that the API remembers no run of it.
         self._forced: set[str] = set()
+        #: Names of which it was told nobody that one had started, when Nomad lost its data: vnode alone knows.
+        self._untold: frozenset[str] = frozenset()
         self._doubtful: frozenset[str] = frozenset()
         self._losses = 0
         traces.mkdir()
@@ -70,10 +72,17 @@ class Stage:
             self.dead.append(self.living.pop(life.name))
         return [reborn(self._dice, life) for life in chosen]
 
-    def forget(self) -> None:
-        """Nomad has lost every job that there was."""
-        self._forgotten, self._doubtful = frozenset(self._jobs), frozenset(self._forced)
+    def forget(self, *, answers: bool) -> None:
+        """Nomad has lost every job that there was; whether the API server answers what it was told by then."""
+        self._forgotten = frozenset(self._jobs)
         self._losses += 1
+        self._doubtful |= self._forced
+        told = {pod["metadata"]["name"] for pod in self.namespace.pods() if _is_told(pod)} if answers else set()
+        self._untold = frozenset({life.name for life in (*self.living.values(), *self.dead)} - told)
+
+    def doubt(self) -> None:
+        """What vnode alone knew is known to nobody any more, for it was killed before what runs was found again."""
+        self._doubtful |= self._untold
 
     def sight(self) -> Sight:
         """Both sides now."""
@@ -86,7 +95,8 @@ class Stage:
             allocations=[each for each in allocations if each["JobID"] in self._jobs],
             forgotten=self._forgotten,
             losses=self._losses,
-            overlaps=frozenset(self._overlaps()) - self._doubtful,
+            doubtful=self._doubtful,
+            overlaps=frozenset(self._overlaps()),
             held=frozenset(file.stem for file in held(self._traces.glob("*.lock"))),
             traces={file.name: len(file.read_text().splitlines()) for file in self._traces.iterdir()},
         )
@@ -104,3 +114,7 @@ class Stage:
             if time.monotonic() > deadline:
                 raise BedError(f"after {within:g} s of calm:\n" + "\n".join(problems))
             time.sleep(_LOOK_SECONDS)
+
+
+def _is_told(pod: Manifest) -> bool:
+    return any(each.get("containerID") for each in pod["status"].get("containerStatuses", ()))

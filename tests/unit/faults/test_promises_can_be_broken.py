@@ -144,6 +144,13 @@ def test_what_nomad_has_forgotten_is_promised_all_the_same(changed: Callable[[Si
     assert any(says in problem for problem in broken(changed(having_forgotten(KEPT))))
 
 
+def test_of_what_nobody_remembers_no_run_is_promised_to_be_the_only() -> None:
+    at = replace(having_forgotten(KEPT), overlaps=frozenset({"once"}), traces={"once.2": 2, "once.1": 2})
+    assert len(broken(at)) == 3
+    assert broken(replace(at, doubtful=frozenset({"once"}))) == []
+    assert broken(replace(at, doubtful=frozenset({"once"}), traces={})) != []
+
+
 def test_a_process_runs_where_a_pod_says_so_and_nowhere_else() -> None:
     name = "locks"
     at = replace(
