@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from tests.e2e.bed.rootfs import OTHER_IMAGE
-from tests.e2e.manifests import BUSYBOX, Manifest, pod
+from tests.e2e.manifests import BUSYBOX, Manifest, container, pod
 from tests.e2e.namespace import (
     LATER,
     Namespace,
@@ -14,6 +16,8 @@ from tests.e2e.namespace import (
     phase,
     waiting,
 )
+
+pytestmark = pytest.mark.timeout(400)
 
 _GATE = "example.com/gate"
 _ABSENT = "busybox:9.9"
@@ -60,8 +64,10 @@ def test_a_pod_goes_on_whatever_is_changed_of_it(scene: Namespace) -> None:
 
 
 def test_a_container_is_started_anew_with_the_image_that_its_pod_is_given(scene: Namespace) -> None:
-    script = "echo other: $OTHER; trap 'exit 7' TERM; while true; do sleep 0.1; done"
-    scene.create(pod("renewed", script, driver="docker"))
+    script = "echo $(cat /given/greeting) $OTHER; trap 'exit 7' TERM; while true; do sleep 0.1; done"
+    scene.kubectl("create", "secret", "generic", "given", "--from-literal=greeting=hello")
+    reads = container(script, volumeMounts=[{"name": "given", "mountPath": "/given"}])
+    scene.create(pod("renewed", reads, driver="docker", volumes=[{"name": "given", "secret": {"secretName": "given"}}]))
     before = scene.wait_ready("renewed")
     (first,) = scene.allocations(before)
 
@@ -80,7 +86,7 @@ def test_a_container_is_started_anew_with_the_image_that_its_pod_is_given(scene:
     after = scene.wait("renewed", "to run its third image", is_ready, within=LATER)
     status = container_status(after)
     assert (status["image"], status["restartCount"], last_terminated(after)["exitCode"]) == (OTHER_IMAGE, 1, 7)
-    assert scene.logs("renewed") == "other: yes\n"
-    assert scene.logs("renewed", "--previous") == "other:\n"
+    assert scene.logs("renewed") == "hello yes\n"
+    assert scene.logs("renewed", "--previous") == "hello\n"
     assert {each["NodeID"] for each in scene.allocations(after)} == {first["NodeID"]}
     assert not [each for reason in ("NomadJobChanged", "ImageNotChanged") for each in scene.events("renewed", reason)]
