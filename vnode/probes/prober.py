@@ -146,13 +146,14 @@ class Prober:
         statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
         held = next((each for each in statuses if each.name == container.name), None)
         known = self._known(pod, held, str(run))
+        age = 0.0 if known is None else self._age(held)
         if known is None:
             watched = _Watched(run, begun(str(run), container.probes, now))
         else:
-            # It began before we looked, and is not to be asked together with all others.
-            watched = _Watched(run, resumed(str(run), container.probes, known, now - self._age(held)))
+            watched = _Watched(run, resumed(str(run), container.probes, known, now - age))
         for kind in container.probes:
-            delay = 0.0 if known is None else self._random() * container.probes[kind].period_seconds
+            # What began long before we looked is not to be asked together with all others.
+            delay = min(age, self._random() * container.probes[kind].period_seconds)
             self._plan(pod, watched, container.name, kind, now + delay)
         return watched
 

@@ -238,6 +238,16 @@ async def test_a_run_that_was_ready_before_we_began_stays_so_and_is_asked_in_its
         assert stage.health == Health(run=RUN, started=True, ready=True)
 
 
+async def test_a_run_that_was_told_of_just_now_is_asked_at_once() -> None:
+    """As one is whose postStart hook is done: before, it was not to be asked."""
+    shown: Any = RUNNING["containerStatuses"]
+    young = {**RUNNING, "containerStatuses": [{**shown[0], "state": {"running": {"startedAt": NOW.isoformat()}}}]}
+    async with working(Stage()) as stage:
+        stage.show(probed(status=young, readiness={"periodSeconds": 10}))
+        await stage.at(0)
+        assert stage.asked() == [(0, "Readiness")]
+
+
 async def test_the_initial_delay_of_such_a_run_counts_from_its_own_beginning() -> None:
     assert (NOW - timedelta(seconds=59)).strftime("%FT%TZ") in str(RUNNING)
     async with working(Stage()) as stage:
