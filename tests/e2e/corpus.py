@@ -101,7 +101,6 @@ CORPUS: dict[str, Case] = {
     "ends-badly": case("sleep 1; exit 3", **_ONCE),
     "ends-on-failure": case("sleep 1", restart="OnFailure"),
     "killed": case("sleep 1; kill -9 $$", **_ONCE),
-    "killed-for-memory": case("exec tail /dev/zero", **_ONCE),
     "no-command": case(container(command=["/no/such/program"]), **_ONCE),
     "runs": case(_FOR_EVER, until=is_ready),
     "two-one-fails": case(container("exit 3", name="fails"), container("sleep 3", name="main"), **_ONCE),
