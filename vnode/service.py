@@ -301,7 +301,7 @@ class Service:
             ),
             circumstances=self._circumstances,
             metrics=self.metrics,
-            published=self.prober.wake,
+            published=self.prober.published,
             now=self.calendar.now,
             clock=time.monotonic,
         )

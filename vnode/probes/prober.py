@@ -28,6 +28,9 @@ from vnode.view.view import View
 #: Questions at once: over the network, and by commands, each of which is a connection to Nomad.
 NETWORK, COMMANDS = 64, 6
 
+#: Seconds after which a run that the API shows is taken for told of, though nobody said so: an answer may be lost.
+_TOLD_BY_THEN = 5.0
+
 _log = structlog.get_logger(__name__)
 
 _TERMINAL = frozenset({"Succeeded", "Failed"})
@@ -61,13 +64,16 @@ class _Key:
 class _Watched:
     """A container that is up: its trial, and when each of its probes is due, monotonic seconds.
 
-    `untold` are the newest Events about it that wait until its start was told.
+    `untold` are the newest Events about it that wait until its start is `told`; `shown_at` is since when the API shows
+    the run, monotonic seconds.
     """
 
     run: ContainerId
     trial: Trial
     due: dict[ProbeKind, float] = field(default_factory=dict)
     untold: dict[ProbeKind, EventNote] = field(default_factory=dict)
+    told: bool = False
+    shown_at: float | None = None
 
 
 class Prober:
@@ -124,6 +130,15 @@ class Prober:
         else:
             self._watched.pop(uid, None)
 
+    def published(self, uid: PodUid) -> None:
+        """Look at a Pod whose status was written, and all Events of that told."""
+        self.wake(uid)
+        pod = self._view.pods.get(uid)
+        for watched in self._watched.get(uid, {}).values():
+            if pod is not None and _shows(pod, watched.trial.run):
+                watched.told = True
+                self._tell(pod, watched)
+
     def hurry(self) -> None:
         """Look at once at what is due, for example because the clock was moved."""
         self._sooner.set()
@@ -150,7 +165,7 @@ class Prober:
         if known is None:
             watched = _Watched(run, begun(str(run), container.probes, now))
         else:
-            watched = _Watched(run, resumed(str(run), container.probes, known, now - age))
+            watched = _Watched(run, resumed(str(run), container.probes, known, now - age), told=True)
         for kind in container.probes:
             # What began long before we looked is not to be asked together with all others.
             delay = min(age, self._random() * container.probes[kind].period_seconds)
@@ -234,7 +249,11 @@ class Prober:
 
     def _tell(self, pod: Pod, watched: _Watched) -> None:
         """Tell what failed, but never before the start of the run, as no kubelet does."""
-        if watched.untold and _shows(pod, watched.trial.run):
+        if not watched.told and _shows(pod, watched.trial.run):
+            # The echo of our own write may come before the answer to it.
+            watched.shown_at = self._clock() if watched.shown_at is None else watched.shown_at
+            watched.told = self._clock() >= watched.shown_at + _TOLD_BY_THEN
+        if watched.told:
             for event in watched.untold.values():
                 self._events.record(pod, event)
             watched.untold.clear()

@@ -154,16 +154,31 @@ async def test_the_others_begin_as_soon_as_the_startup_probe_has_its_verdict() -
 
 
 async def test_what_fails_is_told_after_the_start_of_its_run() -> None:
-    """The status is written, and the start told with it, while the first question is asked."""
+    """The status is written while the first question is asked; its echo may come before the start is told."""
     async with working(Stage()) as stage:
         stage.container.answers[ProbeKind.READINESS] = NO
         stage.show(probed(readiness={"periodSeconds": 1}))
         await stage.at(0)
         assert (len(stage.asked()), stage.recorded.reasons) == (1, [])
         stage.show(probed(status=RUNNING, readiness={"periodSeconds": 1}))
+        assert stage.recorded.reasons == []
+        stage.prober.published(UID)
         assert stage.recorded.reasons == ["Unhealthy"]
         await stage.at(1)
         assert stage.recorded.reasons == ["Unhealthy", "Unhealthy"]
+
+
+async def test_what_fails_is_told_also_when_nobody_says_that_the_start_was() -> None:
+    """The answer to a write may be lost; that it was done is seen, and nothing is told with it."""
+    async with working(Stage()) as stage:
+        stage.container.answers[ProbeKind.READINESS] = NO
+        stage.show(probed(readiness={"periodSeconds": 5}))
+        await stage.at(0)
+        stage.show(probed(status=RUNNING, readiness={"periodSeconds": 5}))
+        await stage.at(1)
+        assert stage.recorded.reasons == []
+        await stage.at(5)
+        assert stage.recorded.reasons == ["Unhealthy"]
 
 
 async def test_what_failed_its_liveness_is_not_asked_again_until_another_run() -> None:
@@ -269,6 +284,7 @@ async def test_a_defect_met_with_one_probe_does_not_end_the_others() -> None:
     async with working(stage):
         stage.show(probed(readiness={"periodSeconds": 1}))
         stage.show(probed(status=RUNNING, readiness={"periodSeconds": 1}))
+        stage.prober.published(UID)
         await stage.at(0)
         await stage.at(1)
         assert [time for time, _ in stage.asked()] == [0, 1]
