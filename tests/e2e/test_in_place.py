@@ -17,7 +17,7 @@ from tests.e2e.namespace import (
     waiting,
 )
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(400, func_only=True)
 
 _GATE = "example.com/gate"
 _ABSENT = "busybox:9.9"
