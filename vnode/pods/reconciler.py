@@ -5,7 +5,7 @@ nothing is sent twice for want of an echo.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -55,7 +55,7 @@ class Reconciler:
     `circumstances` gives what a decision about a Pod of a Kubernetes namespace rests on. While that is not known
     (clients not listed, Nomad namespace not followed), it gives the reason where somebody can do something about it,
     and whoever completes the knowledge adds the UID again.
-    `published` is called with a UID whose status was written, when all Events of that are told. `now` is wall time,
+    `published` is called with a UID whose status was written, when the starts in it are told. `now` is wall time,
     `clock` monotonic seconds.
     """
 
@@ -132,12 +132,13 @@ class Reconciler:
         uid = observation.uid
         self._tell(observation, decision)
         self._metrics.rounds.inc()
-        for action in decision.actions:
+        published = _published_by(decision.actions)
+        for index, action in enumerate(decision.actions):
             await self._perform(action, observation)
             self._metrics.actions.labels(type(action).__name__).inc()
-        if any(isinstance(action, actions.PatchStatus) for action in decision.actions):
-            self._published(uid)
-        else:
+            if index == published:
+                self._published(uid)
+        if published is None:
             # What was read led to no write: the time to one is not counted from here.
             self._view.jobs.take_read_at(uid)
         if decision.wake_at is not None:
@@ -334,6 +335,19 @@ class Reconciler:
         allocations = await jobs.job_allocations(namespace, job_id)
         evaluations = await jobs.job_evaluations(namespace, job_id)
         self._view.jobs.replace_one(uid, stub, allocations, evaluations)
+
+
+def _published_by(carried_out: Sequence[Action]) -> int | None:
+    """By which action a status is written, and every start in it told; None where none is written."""
+    if not any(isinstance(each, actions.PatchStatus) for each in carried_out):
+        return None
+    return max(
+        index for index, each in enumerate(carried_out) if isinstance(each, actions.PatchStatus) or _starts(each)
+    )
+
+
+def _starts(action: Action) -> bool:
+    return isinstance(action, actions.Note) and action.event.reason == "Started"
 
 
 def _pod(observation: Observation) -> Pod:

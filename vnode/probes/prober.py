@@ -131,7 +131,7 @@ class Prober:
             self._watched.pop(uid, None)
 
     def published(self, uid: PodUid) -> None:
-        """Look at a Pod whose status was written, and all Events of that told."""
+        """Look at a Pod whose status was written, and the starts in it told."""
         self.wake(uid)
         pod = self._view.pods.get(uid)
         for watched in self._watched.get(uid, {}).values():

@@ -16,10 +16,12 @@ from tests.unit.pods.observations import (
 )
 from tests.unit.pods.peers import Script
 from tests.unit.translators.claims import claim, volume
+from translators.health import Health
 from translators.identity import job_id
 from translators.identity import meta as job_meta
 from translators.records.jobs import JobRegistration, JobStub
 from translators.records.pods import Pod, PodUid
+from translators.records.probes import Probe, ProbeKind, TcpSocketAction
 from translators.records.sources import ClaimVolumeSource, Volume, VolumeMount
 from vnode.errors import Conflict, Denied, NotFound, Rejected, Unavailable, Withheld
 from vnode.metrics import Metrics
@@ -190,6 +192,18 @@ async def test_what_was_published_is_said_when_its_events_are_told() -> None:
     bench.view.jobs.apply_allocation(allocation("running", events=(started(),)))
     await bench.round()
     await bench.round()
+    assert bench.published == [(UID, ["patch_status", "event"])]
+
+
+async def test_what_was_published_is_said_before_what_failed_is_ended() -> None:
+    """So that the failure is told between the start and the end."""
+    (plain,) = pod().spec.containers
+    probed = replace(plain, liveness_probe=Probe(tcp_socket=TcpSocketAction(port=80)))
+    bench = Bench().knows(replace(pod(), spec=replace(pod().spec, containers=(probed,))), job=True)
+    bench.view.jobs.apply_allocation(allocation("running", events=(started(),)))
+    run = "nomad://a1/app/0"
+    bench.view.health.put(UID, "app", Health(run=run, started=True, ready=False, failed=ProbeKind.LIVENESS))
+    assert await bench.round() == ["patch_status", "event", "event", "signal"]
     assert bench.published == [(UID, ["patch_status", "event"])]
 
 
