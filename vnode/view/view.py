@@ -23,7 +23,7 @@ from vnode.view.pods import PodStore
 _Name = tuple[str, str]
 _NO_MEMORY = Memory()
 _LOST, _READY = "lost", "ready"
-_RUNNING = "Running"
+_OVER = frozenset({"Succeeded", "Failed"})
 _TOLD = frozenset({_READY, GONE})
 
 
@@ -219,7 +219,7 @@ class View:
         for uid in self.jobs.on_clients(clients):
             self._changed(uid)
         for pod in list(self.pods):
-            if pod.status.phase == _RUNNING and self.jobs.get(pod.uid) is None:
+            if pod.status.phase not in _OVER and self.jobs.get(pod.uid) is None:
                 self._changed(pod.uid)
 
 

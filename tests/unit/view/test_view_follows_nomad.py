@@ -220,7 +220,8 @@ def test_a_client_that_is_forgotten_with_a_job_may_run_it_on() -> None:
 
 
 def test_a_client_may_run_on_what_nobody_was_told_of_yet() -> None:
-    seen = view(Notified())
+    notified = Notified()
+    seen = view(notified)
     seen.clients.replace([_client("n1")])
     seen.pods.apply(pod("u1"))
     seen.jobs.apply_job(stub("u1"))
@@ -228,6 +229,10 @@ def test_a_client_may_run_on_what_nobody_was_told_of_yet() -> None:
     seen.clients.replace([])
     seen.jobs.replace("default", [], [], since=seen.jobs.mark())
     assert seen.observation(U1).stranded_at == "n1"
+    notified.take()
+    seen.clients.apply(replace(_client("n1"), modify_index=3))
+    assert notified.take() == {"u1"}
+    assert seen.observation(U1).stranded_at == ""
 
 
 def test_after_a_start_of_ours_a_client_is_known_by_the_address_of_its_pods() -> None:
