@@ -99,6 +99,13 @@ def test_one_whose_start_nobody_was_told_of_does_not_leave_while_it_may_run() ->
     assert DeletePod() not in decide(leaving, circumstances(), _after(9000)).actions
 
 
+@pytest.mark.parametrize("stranded", ["edge-0", ""])
+def test_one_whose_end_was_told_waits_for_no_client(stranded: str) -> None:
+    memory = Memory(stranded_since=NOW)
+    ended = _stranded("Never", {"phase": "Succeeded"}, deleted_with_grace=20, memory=memory)
+    assert DeletePod() in decide(replace(ended, stranded_at=stranded), circumstances(), NOW).actions
+
+
 def test_of_one_that_was_permitted_to_run_once_nobody_knows_how_it_ended() -> None:
     memory = Memory(permitted_in="default")
     found = observation(pod(policy="Never", status={"phase": "Pending"}), confirmed=True, memory=memory)

@@ -27,6 +27,8 @@ _TOLD = timedelta(seconds=60)
 
 def wait_for_what_may_run_on(look: Look, outlook: str) -> Decision | None:
     """Wait for the end of the grace period that began when the job was found to be gone; say what comes then."""
+    if look.pod.status.phase in {"Succeeded", "Failed"}:
+        return None
     memory = look.observation.memory
     stranded = look.observation.stranded_at != "" or memory.stranded_since is not None
     # Its start may have been told to nobody yet.
