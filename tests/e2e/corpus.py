@@ -290,6 +290,7 @@ CORPUS: dict[str, Case] = {
     "does-without-a-config-map": case(
         container("[ -z $A ]", envFrom=[{"configMapRef": {"name": "absent", "optional": True}}]), **_ONCE
     ),
+    "has-a-hostname": case("[ $(hostname) = box ]", hostname="box", **_ONCE),
     "knows-itself": case(
         container(
             "[ $NAME = $HOSTNAME ] && [ $LIMIT = 33554432 ] && [ $(pwd) = /work ]",

@@ -7,7 +7,7 @@ _PATIENT = "trap 'exit 7' TERM; while true; do sleep 0.1; done"
 
 
 def test_a_pod_over_its_time_is_ended_and_failed(scene: Namespace) -> None:
-    scene.create(pod("late", _PATIENT, activeDeadlineSeconds=8))
+    scene.create(pod("late", _PATIENT, driver="docker", activeDeadlineSeconds=8))
     found = scene.wait_phase("late", "Succeeded", "Failed", within=LATER)
     assert (phase(found), found["status"]["reason"]) == ("Failed", "DeadlineExceeded")
     assert found["status"]["message"] == "Pod was active on the node longer than the specified deadline"

@@ -94,7 +94,7 @@ def test_a_longer_deletion_can_still_be_shortened(scene: Namespace) -> None:
 
 
 def test_a_pod_that_is_killed_tells_so_before_it_goes(scene: Namespace) -> None:
-    manifest = pod("last-words", _IGNORES, terminationGracePeriodSeconds=1)
+    manifest = pod("last-words", _IGNORES, driver="docker", terminationGracePeriodSeconds=1)
     manifest["metadata"]["finalizers"] = ["example.com/reader"]
     scene.create(manifest)
     _wait_until_it_traps(scene, "last-words")

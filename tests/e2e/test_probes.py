@@ -76,7 +76,7 @@ def test_a_pod_that_runs_once_ends_with_its_failed_probe(scene: Namespace) -> No
     says = {"command": ["/bin/sh", "-c", "echo not well; exit 3"]}
     fails = {**_OFTEN, "exec": says, "failureThreshold": 1, "initialDelaySeconds": 2}
     script = "trap 'exit 7' TERM; while true; do sleep 0.1; done"
-    scene.create(pod("once", container(script, livenessProbe=fails), restart="Never"))
+    scene.create(pod("once", container(script, livenessProbe=fails), driver="docker", restart="Never"))
     found = scene.wait_phase("once", "Succeeded", "Failed", within=LATER)
     assert phase(found) == "Failed"
     assert (terminated(found)["exitCode"], container_status(found)["restartCount"]) == (7, 0)

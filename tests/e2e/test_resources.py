@@ -25,6 +25,19 @@ def test_one_container_has_what_its_pod_asks_for(scene: Namespace) -> None:
     assert 48 in {_resources(scene, "alone")[each] for each in ("MemoryMB", "MemoryMaxMB")}
 
 
+def test_a_container_that_takes_more_memory_than_its_limit_is_told_of(scene: Namespace) -> None:
+    """By one of its ends: an engine may hear of the lack of memory after the end of the process, under load."""
+
+    def told(found: Manifest) -> bool:
+        statuses = found["status"].get("containerStatuses", ())
+        ends = [each[state].get("terminated", {}) for each in statuses for state in ("state", "lastState")]
+        return any((end.get("reason"), end.get("exitCode")) == ("OOMKilled", 137) for end in ends)
+
+    limited = {**_bare("exec tail /dev/zero"), "resources": {"limits": {"memory": "32Mi"}}}
+    scene.create(pod("greedy", limited, driver="docker"))
+    scene.wait("greedy", "to be killed for its memory", told, within=LATER)
+
+
 def test_several_containers_cannot_share_them(scene: Namespace) -> None:
     scene.create(pod("shared", _bare("sleep 9"), _bare("sleep 9", "beside"), resources=_WHOLE))
     scene.wait_phase("shared", "Failed")

@@ -1,5 +1,7 @@
 """Security contexts, looked at from inside of the task: docker does what they say, or the Pod is refused."""
 
+import pytest
+
 from tests.e2e.bed.processes import wait_until
 from tests.e2e.conftest import Namespaces
 from tests.e2e.manifests import Manifest, container, pod, settings
@@ -63,6 +65,20 @@ def test_root_is_refused_where_it_is_forbidden(scene: Namespace) -> None:
     scene.create(pod("unknown", container("id", securityContext={"runAsNonRoot": True}), driver="docker"))
     found = scene.wait_phase("unknown", "Failed")
     assert "set runAsUser to a number other than 0" in found["status"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "field"),
+    [
+        ({"securityContext": {"fsGroup": 2000}}, "spec.securityContext.fsGroup"),
+        ({"shareProcessNamespace": True}, "spec.shareProcessNamespace"),
+    ],
+)
+def test_what_nomad_cannot_do_is_refused(scene: Namespace, refused: Manifest, field: str) -> None:
+    name = field.rpartition(".")[2].lower()
+    scene.create(pod(name, "id", driver="docker", **refused))
+    scene.wait_phase(name, "Failed")
+    scene.wait_event(name, "PodFeatureUnsupported", field)
 
 
 def test_the_resolver_and_the_kernel_are_what_the_pod_says(scene: Namespace) -> None:
