@@ -34,6 +34,8 @@ SECOND_LOOK = 60.0
 _ALL_CLIENTS = "all"
 #: Requests for single records during a list.
 _AT_ONCE = 8
+#: What is logged when everything in a Nomad namespace is known.
+FOLLOWED = "the jobs of a Nomad namespace are known"
 #: Seconds without an answer before Nomad is called unreachable: its servers elect another leader in less.
 FORGIVEN = 10.0
 #: At a start there is nothing to be forgiven: this many attempts in vain will do.
@@ -211,6 +213,7 @@ class NamespaceSink:
         """What we know of this namespace is true now."""
         if not self.synced or self.problem:
             self.synced, self.problem = True, ""
+            _log.info(FOLLOWED, namespace=self.namespace)
             self._changed()
 
     def disconnected(self, error: PeerError) -> None:

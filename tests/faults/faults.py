@@ -56,7 +56,7 @@ class Truncated:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """The answer arrives slowly."""
+    """The answer arrives slowly, in some seconds at most."""
 
     bytes_per_second: int
 

@@ -12,6 +12,7 @@ from tests.e2e.bed.bed import REPOSITORY, Bed
 from tests.e2e.bed.errors import BedError
 from tests.e2e.bed.processes import Child, wait_until
 from tests.faults.between import Between
+from vnode.following import FOLLOWED
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
@@ -29,11 +30,17 @@ class ForkedVnode:
         self._path = path
         self._pid = 0
         self._connection: socket.socket | None = None
+        self._unread = 0
 
     @property
     def log(self) -> str:
         """What all its processes wrote."""
         return self._nursery.log.read_text(errors="replace")
+
+    @property
+    def has_seen_nomad(self) -> bool:
+        """Whether the process that runs now has read what there is in Nomad, once at least."""
+        return FOLLOWED in self.log[self._unread :]
 
     @property
     def running(self) -> bool:
@@ -58,6 +65,7 @@ class ForkedVnode:
         if self.running:
             raise BedError(f"vnode {self.node} runs already (process {self._pid})")
         self.close()
+        self._unread = len(self.log)
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.settimeout(_START_SECONDS)
         self._connection.connect(str(self._path))

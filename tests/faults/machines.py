@@ -18,11 +18,12 @@ _READY_SECONDS = 90.0
 class Machines:
     """What stands still or is away now, and until when, monotonic seconds.
 
-    `token` is the file of vnode's token for Nomad. `forgotten` is called when Nomad has lost its data.
+    `token` is the file of vnode's token for Nomad. `forgotten` is called when Nomad has lost its data, with
+    whether vnode could know by then what there was.
     """
 
     def __init__(
-        self, bed: Bed, vnode: ForkedVnode, clock: ShiftedClock, token: Path, forgotten: Callable[[], None]
+        self, bed: Bed, vnode: ForkedVnode, clock: ShiftedClock, token: Path, forgotten: Callable[[bool], None]
     ) -> None:
         """All is well."""
         self._vnode = vnode
@@ -97,9 +98,10 @@ class Machines:
 
     def _forget(self) -> None:
         self._away_until.pop(self._nomad.server, None)
+        known = self._vnode.has_seen_nomad and not self._stalled_until
         self._nomad.lose_data()
         self._token.write_text(self._nomad.vnode_token or "")
-        self._forgotten()
+        self._forgotten(known)
 
     def _start_clients_anew(self) -> None:
         """Agents that run on never register again, see tests/e2e/test_lost_data.py."""

@@ -163,8 +163,8 @@ def judge(at: Trial, read: int) -> None:
 def _live(at: Trial, stage: Stage, seed: int, first: dict[str, Life], seconds: float, *, losses: bool) -> Counter[str]:
     """Create and delete for some seconds; gives what befell the machines."""
 
-    def forgotten() -> None:
-        stage.forget(answers=machines.take_orders())
+    def forgotten(known: bool) -> None:  # noqa: FBT001 - the one fact that is told
+        stage.forget(answers=machines.take_orders(), known=known)
         at.foreign.register()
 
     coming, met = list(first.values()), Counter[str]()

@@ -72,13 +72,18 @@ class Stage:
             self.dead.append(self.living.pop(life.name))
         return [reborn(self._dice, life) for life in chosen]
 
-    def forget(self, *, answers: bool) -> None:
-        """Nomad has lost every job that there was; whether the API server answers what it was told by then."""
+    def forget(self, *, answers: bool, known: bool) -> None:
+        """Nomad has lost every job that there was.
+
+        Whether the API server answers what it was told by then, and whether vnode knew the rest.
+        """
         self._forgotten = frozenset(self._jobs)
         self._losses += 1
         self._doubtful |= self._forced
         told = {pod["metadata"]["name"] for pod in self.namespace.pods() if _is_told(pod)} if answers else set()
         self._untold = frozenset({life.name for life in (*self.living.values(), *self.dead)} - told)
+        if not known:
+            self.doubt()
 
     def doubt(self) -> None:
         """What vnode alone knew is known to nobody any more, for it was killed before what runs was found again."""

@@ -10,7 +10,7 @@ rebooted run again in their allocation; a client that was lost is ready only aft
 from collections.abc import Iterator
 
 from tests.model.observing import GRACE, Scenario
-from tests.model.states import NONE, Allocation, ApiPod, Life, Nomad, Task, World
+from tests.model.states import NONE, OVER, Allocation, ApiPod, Life, Nomad, Task, World
 from tests.model.working import purged
 
 Step = tuple[str, Life]
@@ -160,7 +160,7 @@ def _task_steps(
 
 def _waits_for_another(each: Allocation, nomad: Nomad) -> bool:
     """Whether the one in whose place it was put has not ended; one that nobody can tell of is not waited for."""
-    return any(other.number == each.after and other.status not in _OVER | {"unknown"} for other in nomad.allocations)
+    return any(other.number == each.after and other.status not in OVER | {"unknown"} for other in nomad.allocations)
 
 
 def _at_the_gate(each: Allocation, permit: int, policy: str) -> Task | None:
@@ -201,7 +201,7 @@ def _evaluated(nomad: Nomad, scenario: Scenario, world: World) -> Nomad:
     assert job is not None
     if job.stopped:
         rows = tuple(
-            _bidden(each, "stop", "job", world.tick) if each.desired == "run" and each.status not in _OVER else each
+            _bidden(each, "stop", "job", world.tick) if each.desired == "run" and each.status not in OVER else each
             for each in nomad.allocations
         )
         return nomad._replace(job=job._replace(evaluated=True), allocations=rows)
@@ -244,7 +244,7 @@ def _placed(nomad: Nomad, world: World, image: int = 0) -> Nomad:
 
 
 def _lost(each: Allocation, tick: int) -> Allocation:
-    if each.status in _OVER:
+    if each.status in OVER:
         return each
     if each.status == "running" and each.desired == "run":
         return each._replace(status="unknown", modified_at=tick)
@@ -256,7 +256,7 @@ def _lost(each: Allocation, tick: int) -> Allocation:
 def _taken_away(each: Allocation, tick: int) -> Allocation:
     gone = each.task._replace(state="ended", killed=True, code=137) if each.task.lives else each.task
     each = each._replace(task=gone)
-    if each.status in _OVER - {"lost"}:
+    if each.status in OVER - {"lost"}:
         return each
     if each.desired == "run":
         return each._replace(status="lost", desired="stop", why="lost", modified_at=tick)
@@ -301,6 +301,3 @@ def _with(life: Life, rows: tuple[Allocation, ...]) -> Life:
 
 def _marked(life: Life, what: str) -> Life:
     return life._replace(history=life.history | {what})
-
-
-_OVER = frozenset({"complete", "failed", "lost"})

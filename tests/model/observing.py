@@ -127,14 +127,15 @@ class Scenario:
             allocations=tuple(self._allocation(index, each, seen.client) for each in seen.allocations),
             evaluation=_evaluation(index, seen),
             predecessor=JobId("vk-earlier") if predecessor else None,
-            stranded_at="a" if facts is None and seen.client == "down" and self._shows_a_run(seen) else "",
+            stranded_at="a" if facts is None and seen.client == "down" and self._ran_on(seen) == "a" else "",
+            left_behind=facts is None and seen.left != "",
             permit="default" if seen.permit else "",
             memory=self.memories[life.vnode.memory],
         )
 
-    def _shows_a_run(self, seen: Seen) -> bool:
+    def _ran_on(self, seen: Seen) -> str:
         containers = self.statuses[seen.pod.status].get("containerStatuses", ()) if seen.pod else ()
-        return any("running" in each["state"] for each in containers)
+        return seen.left or ("a" if any("running" in each["state"] for each in containers) else "")
 
     def _pod(self, index: int, held: ApiPod) -> Pod:
         metadata: dict[str, Any] = {

@@ -117,6 +117,8 @@ def _may_be_away(life: Life, world: World) -> bool:
     """Whether what counts of it is at a client that nobody reaches."""
     if world.client != "down":
         return False
+    if life.nomad.job is None and life.vnode.seen.left == "a":
+        return True
     return any(each.client == "a" and each.status in {"unknown", "lost"} for each in life.nomad.allocations)
 
 
@@ -138,10 +140,16 @@ def _is_shown(life: Life, scenario: Scenario) -> bool:
     return any("running" in each["state"] for each in status.get("containerStatuses", ()))
 
 
+def _is_known(life: Life) -> bool:
+    """Whether vnode knew, when it decided, of an allocation that is not known to have ended."""
+    vnode = life.vnode
+    return not vnode.dirty and bool(vnode.seen.lasting or vnode.seen.left)
+
+
 def _register(life: Life, _: Life, __: Any, scenario: Scenario) -> Broken | None:
     if life.nomad.job is not None:
         return None
-    if life.running and _is_shown(life, scenario):
+    if life.running and (_is_shown(life, scenario) or _is_known(life)):
         return ONE_JOB, "its job is registered while a process of an earlier one runs"
     if scenario.policy == "Never" and life.starts:
         return NEVER_TWICE, "its job is registered though it ran"
@@ -176,7 +184,7 @@ def _delete(life: Life, _: Life, __: Any, ___: Scenario) -> Broken | None:
         return NOT_TWICE_WRITTEN, "its removal is asked for again and again"
     if life.pod.grace == NONE:
         return LEAVES_IN_TIME, "a Pod is removed that nobody deleted"
-    if life.running > life.ghosts:
+    if life.running > life.ghosts or (life.ghosts and _is_known(life)):
         return LEAVES_IN_TIME, "a Pod is removed whose process runs"
     return None
 

@@ -9,6 +9,8 @@ from typing import NamedTuple
 NONE = -1
 #: How a Pod left the API, when vnode did not see it leave, or does not know with which grace.
 NOT_SEEN = -2
+#: What an allocation can be at its end.
+OVER = frozenset({"complete", "failed", "lost"})
 GRACE_UNKNOWN = -1
 
 
@@ -82,7 +84,8 @@ class Nomad(NamedTuple):
 class Seen(NamedTuple):
     """What vnode's view holds of one Pod: both sides as they were at some time.
 
-    `ending` is the index of the newest evaluation of the job's end that was seen, and whether that was finished.
+    `ending` is the index of the newest evaluation of the job's end that was seen, and whether that was finished. `left`
+    is the client of an allocation that was not known to have ended when its job was found gone.
     """
 
     pod: ApiPod | None = None
@@ -96,6 +99,12 @@ class Seen(NamedTuple):
     stale: bool = False
     partial: bool = False
     confirmed: bool = False
+    left: str = ""
+
+    @property
+    def lasting(self) -> str:
+        """The client of the newest allocation that is not known to have ended."""
+        return next((each.client for each in reversed(self.allocations) if each.status not in OVER), "")
 
 
 class Vnode(NamedTuple):

@@ -61,6 +61,7 @@ def reads_nomad(life: Life, client: str, *, permits: bool) -> Life:
         permit=nomad.permit != NONE if permits else seen.permit,
         confirmed=not permits,
         partial=False,
+        left=_left(seen) if job is None else "",
     )
     return _dirty(life, new)
 
@@ -163,10 +164,11 @@ def _fold(before: Life, life: Life, scenario: Scenario, world: World, action: An
     seen = life.vnode.seen
     match action:
         case actions.Register():
-            return _know(life, seen._replace(job=life.nomad.job, confirmed=True))
+            return _know(life, seen._replace(job=life.nomad.job, confirmed=True, left=""))
         case actions.Stop() if seen.job is not None:
             if before.nomad.job is None:
-                return _dirty(life, seen._replace(job=None, allocations=(), ending=(0, False), confirmed=False))
+                gone = seen._replace(job=None, allocations=(), ending=(0, False), confirmed=False, left=_left(seen))
+                return _dirty(life, gone)
             own = replace(scenario.memories[life.vnode.memory], stop_evaluation=f"e{life.nomad.events}")
             stopped = seen._replace(job=seen.job._replace(stopped=True), confirmed=True)
             return _know(_remember(life, scenario, own), stopped)
@@ -207,6 +209,11 @@ def purged(life: Life) -> Life:
     left = sum(each.task.state == "runs" for each in nomad.allocations)
     forgotten = Nomad(permit=nomad.permit, events=nomad.events + 1)
     return life._replace(nomad=forgotten, ghosts=life.ghosts + left)
+
+
+def _left(seen: Seen) -> str:
+    """The client of what may run on when its job is found gone."""
+    return seen.lasting or seen.left
 
 
 def _version(nomad: Nomad) -> int:

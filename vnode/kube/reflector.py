@@ -206,6 +206,9 @@ class Reflector(Generic[T]):
             raise Unavailable(f"WATCH {self._path}: a line is not a watch event")
         self._version = version
         self._heard = True
+        if self.problem is not None:
+            self._tell(None)
+            self._told(None)
 
     def _next_version(self, obj: Mapping[str, Any]) -> str:
         """The version that an event brings us to; one that leads backwards is not to be believed, and we list again.

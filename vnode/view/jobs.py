@@ -122,6 +122,7 @@ class JobStore:
         listed = {identity.uid: stub for stub in jobs if (identity := self._identity(stub)) is not None}
         kept = {uid for uid, job in self._jobs.items() if job.namespace != namespace or self._folds.get(uid, 0) > since}
         vanished = [uid for uid in self._jobs if uid not in kept and uid not in listed]
+        vanished += [uid for uid in self._without_job(namespace, since) if uid not in listed]
         for uid in vanished:
             self.forget(uid)
         for uid, stub in listed.items():
@@ -131,6 +132,13 @@ class JobStore:
             self.apply_allocation(allocation)
         for uid in (*vanished, *listed):
             self._changed(uid)
+
+    def _without_job(self, namespace: str, since: int) -> Iterator[PodUid]:
+        """Those of whose job an allocation told alone, for the answer to its registration was lost."""
+        for uid, known in self._allocations.items():
+            heard_before = self._heard.get(uid, 0) <= since
+            if uid not in self._jobs and heard_before and any(each.namespace == namespace for each in known.values()):
+                yield uid
 
     def apply_job(self, stub: JobStub) -> None:
         """Take over one job as it was read."""
@@ -144,6 +152,7 @@ class JobStore:
         self._folds[facts.identity.uid] = self._fold
         self._jobs[facts.identity.uid] = facts
         self._confirmed.add(facts.identity.uid)
+        self._last_clients.pop(facts.identity.uid, None)
 
     def fold_stopped(self, uid: PodUid, *, resolved: bool) -> None:
         """Remember that the job was stopped; `resolved` when there was nothing to evaluate."""
@@ -240,6 +249,7 @@ class JobStore:
         known = self._jobs.get(identity.uid)
         if known is not None and known.modify_index > stub.modify_index and not over:
             return
+        self._last_clients.pop(identity.uid, None)
         self._jobs[identity.uid] = JobFacts(
             id=JobId(stub.id),
             namespace=stub.namespace,

@@ -131,7 +131,8 @@ class Observation:
     namespace of its permit, empty while it has none. `material` is what is known of the objects that the Pod names,
     `health` what probes say of its containers. An allocation that is lost while its client may come back is `unknown`
     here: what it was told to run may run. `stranded_at` names the client that ran the job of a Pod, where
-    neither the job nor that client is known to Nomad any more: nobody ends there what runs. `confirmed` says that Nomad
+    neither the job nor that client is known to Nomad any more: nobody ends there what runs. `left_behind` says that the
+    job was found gone while an allocation of it was not known to have ended. `confirmed` says that Nomad
     was asked for this very job, so that what is missing here is missing there, and not from a list alone.
     """
 
@@ -147,6 +148,7 @@ class Observation:
     predecessor: JobId | None = None
     host_ip: str = ""
     stranded_at: str = ""
+    left_behind: bool = False
     permit: str = ""
     material: Material = NOTHING
     health: Mapping[str, Health] = field(default_factory=dict)
@@ -157,6 +159,11 @@ class Observation:
     def may_be_permitted(self) -> str:
         """The Nomad namespace of a permit that is there, or may be, for the answer to its writing was lost."""
         return self.permit or self.memory.permitted_in
+
+    @property
+    def tells_of_a_job(self) -> bool:
+        """Whether an allocation is there of a job that is not known, for the answer to its registration was lost."""
+        return self.job is None and any(not allocation.is_terminal for allocation in self.allocations)
 
     @property
     def may_be_placed_again(self) -> bool:

@@ -87,6 +87,7 @@ class View:
             predecessor=self._predecessor(pod),
             host_ip=self.clients.address(allocations[-1].node_id) if allocations else "",
             stranded_at=self._stranded_at(pod) if pod is not None and job is None else "",
+            left_behind=job is None and self.jobs.last_client(uid) is not None,
             permit=self.jobs.permit(uid),
             material=self._material(pod) if pod is not None else NOTHING,
             health=self.health.of(uid),

@@ -212,6 +212,25 @@ async def test_what_hinders_it_can_be_asked() -> None:
     assert isinstance(following.problem, Denied)
 
 
+async def test_nothing_hinders_it_any_more_as_soon_as_it_hears_something() -> None:
+    told: list[object] = []
+    connection = ScriptedConnection(
+        [Denied("403"), page(7), Denied("403"), Stream((event("ADDED", "a", 8),), seconds=400)]
+    )
+
+    class Asking(Record):
+        def apply(self, obj: str) -> None:
+            super().apply(obj)
+            told.append(following.problem)
+
+    clock = connection.clock
+    following = Reflector(
+        connection, PATH, {}, name_of, Asking(), clock.monotonic, lambda: 0.5, clock.sleep, told=told.append
+    )
+    await play(connection, following.run())
+    assert [type(each) for each in told[:5]] == [Denied, type(None), Denied, Denied, type(None)]
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -235,6 +235,38 @@ def test_a_client_may_run_on_what_nobody_was_told_of_yet() -> None:
     assert seen.observation(U1).stranded_at == ""
 
 
+def test_a_list_takes_away_what_only_an_allocation_told_of() -> None:
+    seen = view()
+    seen.pods.apply(pod("u1"))
+    seen.jobs.apply_allocation(allocation("u1", "a"), read_at=1.0)
+    seen.jobs.replace("default", [], [], since=seen.jobs.mark())
+    assert (seen.observation(U1).allocations, seen.observation(U1).left_behind) == ((), True)
+
+
+@pytest.mark.parametrize(("namespace", "since"), [("other", 1), ("default", 0)])
+def test_a_list_of_another_namespace_or_an_older_one_takes_nothing_away(namespace: str, since: int) -> None:
+    seen = view()
+    seen.pods.apply(pod("u1"))
+    seen.jobs.apply_allocation(allocation("u1", "a"), read_at=1.0)
+    seen.jobs.replace(namespace, [], [], since=since)
+    assert len(seen.observation(U1).allocations) == 1
+
+
+@pytest.mark.parametrize(("status", "left"), [("running", True), ("pending", True), ("complete", False)])
+def test_what_was_not_known_to_have_ended_is_left_behind_until_there_is_a_job_again(status: str, *, left: bool) -> None:
+    seen = view()
+    seen.pods.apply(pod("u1"))
+    seen.jobs.apply_job(stub("u1"))
+    seen.jobs.apply_allocation(allocation("u1", "a", status=status))
+    seen.jobs.replace_one(U1, None, (), ())
+    assert seen.observation(U1).left_behind is left
+    seen.jobs.replace_one(U1, None, (), ())
+    assert seen.observation(U1).left_behind is left
+    seen.jobs.apply_job(stub("u1"))
+    seen.jobs.replace_one(U1, None, (), ())
+    assert not seen.observation(U1).left_behind
+
+
 def test_after_a_start_of_ours_a_client_is_known_by_the_address_of_its_pods() -> None:
     seen = _with_a_client(Notified())
     assert seen.observation(U1).stranded_at == ""

@@ -3,7 +3,8 @@
 A job that ended stays, for its logs are in it.
 """
 
-from vnode.pods.actions import Decision, Purge, Stop
+from translators.identity import job_id
+from vnode.pods.actions import Decision, Purge, Reread, Stop
 from vnode.pods.decide import overwritten
 from vnode.pods.decide.data import withdrawal
 from vnode.pods.decide.look import Look, Rule
@@ -26,6 +27,8 @@ def _remove_what_was_refused(look: Look) -> Decision | None:
 def _stop_what_runs_on(look: Look) -> Decision | None:
     """Also what Nomad ended itself, by a drain for example: any later evaluation may start it anew."""
     observation, job = look.observation, look.observation.job
+    if observation.tells_of_a_job:
+        return Decision("its job is not known", (Reread(look.circumstances.job.nomad_namespace, job_id(look.pod.uid)),))
     if job is None or job.stopped or observation.is_over:
         return None
     told = (overwritten.note(look, "it has ended by that, and is stopped"),) if look.pod.overwritten_by else ()

@@ -31,8 +31,9 @@ def wait_for_what_may_run_on(look: Look, outlook: str) -> Decision | None:
         return None
     memory = look.observation.memory
     stranded = look.observation.stranded_at != "" or memory.stranded_since is not None
+    shown = any(status.state.running is not None for status in look.pod.status.container_statuses)
     # Its start may have been told to nobody yet.
-    if not stranded and not any(status.state.running is not None for status in look.pod.status.container_statuses):
+    if not (stranded or shown or look.observation.left_behind):
         return None
     if look.observation.stranded_at:
         return _wait_for_its_client(look)

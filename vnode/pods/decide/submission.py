@@ -27,8 +27,11 @@ def _refuse_again(look: Look) -> Decision | None:
 
 
 def _ask_before_it_is_lost(look: Look) -> Decision | None:
-    """What ran and is not to be found would be failed, or started anew; but a list may lack its job."""
-    if look.observation.confirmed or not _may_have_run(look):
+    """What ran and is not to be found would be failed, or started anew; but a list may lack its job.
+
+    Its registration is not sent again in blind faith either where an allocation shows that it had an effect.
+    """
+    if not look.observation.tells_of_a_job and (look.observation.confirmed or not _may_have_run(look)):
         return None
     return Decision("its job is in no list", (Reread(look.circumstances.job.nomad_namespace, job_id(look.pod.uid)),))
 

@@ -34,7 +34,8 @@ def kill_all(observation: Observation) -> tuple[Action, ...]:
 
 def _ask_before_it_leaves(look: Look) -> Decision | None:
     """The answer to a registration may have been lost, or a list lacks the job: its tasks would outlive the Pod."""
-    if look.observation.job is not None or look.observation.confirmed:
+    confirmed = look.observation.confirmed and not look.observation.tells_of_a_job
+    if look.observation.job is not None or confirmed:
         return None
     return Decision("no job is known", (Reread(look.circumstances.job.nomad_namespace, job_id(look.pod.uid)),))
 
